@@ -1,0 +1,151 @@
+"""The provider: Anthropic's own API as a host of Claude. The translation itself is in the modules beside this one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import orjson
+from pydantic import Field
+
+from tianji_core.api.errors import AuthenticationError, GatewayError, UnsupportedCapabilityError
+from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.provider import (
+    Body,
+    Capabilities,
+    ModelRequest,
+    Operation,
+    Provider,
+    ProviderSettings,
+    StreamDecoder,
+)
+from tianji_provider_anthropic.betas import HEADER, OAUTH, join_betas
+from tianji_provider_anthropic.caching import InjectionPoint, inject_markers
+from tianji_provider_anthropic.errors import parse_error
+from tianji_provider_anthropic.models import traits
+from tianji_provider_anthropic.request import chat_to_anthropic
+from tianji_provider_anthropic.response import ReplyContext, parse_message
+from tianji_provider_anthropic.stream import AnthropicStreamDecoder
+
+DEFAULT_BASE = "https://api.anthropic.com"
+VERSION = "2023-06-01"
+OAUTH_PREFIX = "sk-ant-oat"
+"""How a token of a subscription begins: it goes as a bearer token, with a beta of its own."""
+
+PARAMS = frozenset(
+    {
+        "max_completion_tokens",
+        "max_tokens",
+        "parallel_tool_calls",
+        "response_format",
+        "stop",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_p",
+        "user",
+        "web_search_options",
+    }
+)
+"""OpenAI's parameters that every Claude model takes, in some translation (newer ones 1 for the sampling ones only)."""
+REASONING_PARAMS = frozenset({"reasoning_effort"})
+
+
+class AnthropicSettings(ProviderSettings):
+    """What `litellm_params` say to this provider beside the usual."""
+
+    cache_control_injection_points: tuple[InjectionPoint, ...] = Field(
+        (), description="Where to put cache markers into every request of this deployment"
+    )
+
+
+class AnthropicProvider(Provider):
+    """Anthropic's Messages API (https://platform.claude.com/docs/en/api/messages)."""
+
+    name: ClassVar[str] = "anthropic"
+    takes_metadata: ClassVar[bool] = True  # for `metadata.user_id`
+    capabilities: ClassVar[Capabilities] = Capabilities.of(
+        "chat",
+        features=(
+            "streaming",
+            "tools",
+            "parallel_tools",
+            "tool_choice",
+            "json_object",
+            "json_schema",
+            "images",
+            "files",
+            "reasoning",
+            "prompt_caching",
+        ),
+    )
+    api_key_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+    api_base_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")
+    forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        super().__init__(settings)
+        self._points = settings.cache_control_injection_points if isinstance(settings, AnthropicSettings) else ()
+        self._url = messages_url(settings.api_base or settings.env(*self.api_base_env) or DEFAULT_BASE)
+        fields = {"content-type": "application/json", "anthropic-version": VERSION}
+        fields.update(self._credentials())
+        extra = {name.lower(): value for name, value in settings.extra_headers.items()}
+        self._betas = join_betas(fields.pop(HEADER, None), extra.pop(HEADER, None))
+        self._headers = list({**fields, **extra}.items())
+        self._has_key = any(name in ("x-api-key", "authorization") for name, _ in self._headers)
+
+    def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
+        return PARAMS | REASONING_PARAMS if traits(model).thinking != "none" else PARAMS
+
+    def build_request(self, request: ModelRequest) -> UpstreamRequest:
+        if request.operation != "chat":
+            raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
+        if not self._has_key:
+            raise AuthenticationError(
+                f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
+                provider=self.name,
+            )
+        # The body stays as it came: the answer is read with its help.
+        chat = inject_markers(request.body, self._points) if self._points else request.body
+        translated = chat_to_anthropic(
+            chat, traits(request.model), modify=self.settings.modify_params, drop=request.drop_params
+        )
+        body = {"model": request.model, **translated.body}
+        if request.stream:
+            body["stream"] = True
+        betas = join_betas(self._betas, translated.betas, request.headers.get(HEADER))
+        headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
+        return UpstreamRequest("POST", self._url, headers, orjson.dumps(body))
+
+    def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body:
+        return parse_message(reply.body, ReplyContext.of(request.body, request.model))
+
+    def stream_decoder(self, request: ModelRequest) -> StreamDecoder:
+        return AnthropicStreamDecoder(ReplyContext.of(request.body, request.model))
+
+    def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
+        return parse_error(status, headers, body, self.name)
+
+    def _credentials(self) -> dict[str, str]:
+        """The header fields of the key: an API key, a bearer token, or a subscription's token."""
+        settings = self.settings
+        key = settings.api_key or settings.env("ANTHROPIC_API_KEY")
+        token = None if key else settings.env("ANTHROPIC_AUTH_TOKEN")
+        if key and key.startswith(OAUTH_PREFIX):
+            key, token = None, key
+        if key:
+            return {"x-api-key": key}
+        if not token:
+            return {}
+        fields = {"authorization": f"Bearer {token}"}
+        if token.startswith(OAUTH_PREFIX):
+            fields.update({"anthropic-dangerous-direct-browser-access": "true", HEADER: OAUTH})
+        return fields
+
+
+def messages_url(base: str) -> str:
+    """The address of the Messages API for a base with or without `/v1` or the whole path."""
+    base = base.rstrip("/")
+    if base.endswith("/v1/messages"):
+        return base
+    return f"{base}/messages" if base.endswith("/v1") else f"{base}/v1/messages"

@@ -1,0 +1,68 @@
+"""The provider `groq`: OpenAI's API with a few differences (https://console.groq.com/docs/openai)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tianji_core import hookimpl
+from tianji_core.api.provider import Body, Capabilities, ProviderSettings
+from tianji_core.openai_compat import OpenAICompatible
+
+if TYPE_CHECKING:
+    from tianji_core.hookspecs import Register
+
+
+class Groq(OpenAICompatible):
+    """Groq: reasoning under another name, usage of a stream inside `x_groq`, prompt caching without markers."""
+
+    name = "groq"
+    default_base = "https://api.groq.com/openai/v1"
+    api_key_env = ("GROQ_API_KEY",)
+    api_base_env = ("GROQ_API_BASE",)
+    unsupported_params = frozenset({"logit_bias", "logprobs", "n", "top_logprobs"})
+    patch_markers = (b'"reasoning"', b'"x_groq"')
+    capabilities = Capabilities.of(
+        "chat",
+        "embeddings",
+        features=(
+            "streaming",
+            "tools",
+            "parallel_tools",
+            "tool_choice",
+            "json_object",
+            "json_schema",
+            "images",
+            "reasoning",
+            "prompt_caching",
+            "seed",
+        ),
+    )
+
+    def system_role(self, model: str) -> str | None:
+        return "system"
+
+    def patch_response(self, body: Body) -> None:
+        rename_reasoning(body, "message")
+
+    def patch_chunk(self, chunk: Body) -> None:
+        rename_reasoning(chunk, "delta")
+        own = chunk.get("x_groq")
+        if isinstance(own, dict):
+            if own.get("usage") and not chunk.get("usage"):
+                chunk["usage"] = own["usage"]
+            if own.get("error"):  # why the stream was stopped early
+                error = own["error"]
+                chunk["error"] = error if isinstance(error, dict) else {"message": error, "type": "server_error"}
+
+
+def rename_reasoning(body: Body, member: str) -> None:
+    """`reasoning` of every choice's message or delta is called `reasoning_content` by everybody else."""
+    for choice in body.get("choices") or ():
+        message = choice.get(member) if isinstance(choice, dict) else None
+        if isinstance(message, dict) and "reasoning" in message:
+            message["reasoning_content"] = message.pop("reasoning")
+
+
+@hookimpl
+def tianji_register_providers(register: Register) -> None:
+    register("groq", Groq, ProviderSettings)

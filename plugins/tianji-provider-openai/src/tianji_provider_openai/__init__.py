@@ -1,0 +1,87 @@
+"""The providers `openai` (chat, embeddings) and `text-completion-openai` (the old completions endpoint)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tianji_core import hookimpl
+from tianji_core.api.provider import Capabilities, ModelRequest, Operation, ProviderSettings
+from tianji_core.openai_compat import OpenAICompatible
+from tianji_provider_openai.params import adjust_params, family_of
+
+if TYPE_CHECKING:
+    from tianji_core.hookspecs import Register
+
+
+class OpenAISettings(ProviderSettings):
+    """The keys of `litellm_params` that OpenAI's providers know."""
+
+    project: str | None = Field(None, description="Project that the vendor bills")
+
+
+class OpenAI(OpenAICompatible):
+    """OpenAI's chat and embeddings. Rules by model are in `params`."""
+
+    name = "openai"
+    default_base = "https://api.openai.com/v1"
+    api_key_env = ("OPENAI_API_KEY",)
+    api_base_env = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+    capabilities = Capabilities.of(
+        "chat",
+        "embeddings",
+        features=(
+            "streaming",
+            "tools",
+            "parallel_tools",
+            "tool_choice",
+            "json_object",
+            "json_schema",
+            "images",
+            "audio",
+            "files",
+            "reasoning",
+            "prompt_caching",
+            "logprobs",
+            "seed",
+            "n",
+        ),
+    )
+
+    def headers(self) -> list[tuple[str, str]]:
+        settings = self.settings
+        billed = {
+            "openai-organization": settings.organization or settings.env("OPENAI_ORGANIZATION", "OPENAI_ORG_ID"),
+            "openai-project": getattr(settings, "project", None) or settings.env("OPENAI_PROJECT", "OPENAI_PROJECT_ID"),
+        }
+        fields = super().headers()
+        given = {name for name, _ in fields}
+        return [*fields, *((name, value) for name, value in billed.items() if value and name not in given)]
+
+    def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
+        supported = super().supported_params(model, operation)
+        if operation != "chat" or supported is None:
+            return supported
+        return supported - family_of(model).lacks
+
+    def system_role(self, model: str) -> str | None:
+        return family_of(model).system
+
+    def adjust_body(self, request: ModelRequest) -> None:
+        if request.operation == "chat":
+            drop = request.drop_params or self.settings.modify_params
+            adjust_params(request.body, family_of(request.model), drop=drop)
+
+
+class OpenAIText(OpenAI):
+    """OpenAI's completions endpoint, for the models that have nothing else."""
+
+    name = "text-completion-openai"
+    capabilities = Capabilities.of("completions", features=("streaming",))
+
+
+@hookimpl
+def tianji_register_providers(register: Register) -> None:
+    register("openai", OpenAI, OpenAISettings)
+    register("text-completion-openai", OpenAIText, OpenAISettings)

@@ -1,0 +1,47 @@
+"""Loading is part of every start: the budget is 150 ms of CPU for the import and a config of 30 models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+MODEL = """\
+  - model_name: model-{n}
+    litellm_params:
+      model: openai/gpt-4o
+      api_key: os.environ/KEY
+      api_base: https://example.com/v1
+      rpm: 100
+      temperature: 0.5
+    model_info: {{id: "{n}", mode: chat, owner: team}}
+"""
+SCRIPT = """\
+import sys, time
+import tianji_core
+assert "pydantic" not in sys.modules, "import tianji_core must stay light"
+started = time.process_time()
+from tianji_core.config import load
+assert "pydantic_settings" not in sys.modules
+imported = time.process_time()
+loaded = load(sys.argv[1], {"KEY": "x"})
+assert len(loaded.config.model_list) == 30
+print(time.process_time() - started, time.process_time() - imported)
+"""
+SLOW_MACHINE = 2  # how much slower than the machine the budget is for this one may be
+
+
+def test_import_and_load_are_quick(tmp_path: Path) -> None:
+    path = tmp_path / "proxy_config.yaml"
+    path.write_text("model_list:\n" + "".join(MODEL.format(n=n) for n in range(30)))
+    runs = []
+    for _ in range(4):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(path)], capture_output=True, text=True, check=True,
+            cwd=Path(__file__).parents[3],
+        )  # fmt: skip
+        runs.append([float(part) for part in done.stdout.split()])
+    whole, alone = min(run[0] for run in runs), min(run[1] for run in runs)
+    print(f"import and load {whole * 1000:.0f} ms, load {alone * 1000:.0f} ms")
+    assert whole < 0.150 * SLOW_MACHINE
+    assert alone < 0.030 * SLOW_MACHINE

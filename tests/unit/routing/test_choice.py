@@ -1,0 +1,160 @@
+"""Shuffling, retries, fallbacks, numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from tianji_core.api import errors
+from tianji_core.routing import Fallbacks, RetryPolicy, SimpleShuffle, Stats
+
+
+def drawn(rows, times=3000):
+    stats = Stats(random=Random(7))
+    return Counter(SimpleShuffle().pick(rows, None, stats).id for _ in range(times))
+
+
+def test_alike(deployment):
+    counts = drawn([deployment(id=str(i)) for i in range(3)])
+    assert all(abs(count - 1000) < 120 for count in counts.values())
+
+
+@pytest.mark.parametrize("key", ["weight", "rpm", "tpm"])
+def test_by_weight(deployment, key):
+    counts = drawn([deployment(id="a", **{key: 9}), deployment(id="b", **{key: 1})])
+    assert 2500 < counts["a"] < 2850
+
+
+def test_weight_before_rpm_before_tpm(deployment):
+    rows = [deployment(id="a", weight=1, rpm=1, tpm=1), deployment(id="b", rpm=10**9, tpm=10**9)]
+    assert drawn(rows) == {"a": 3000}
+    rows = [deployment(id="a", rpm=1, tpm=1), deployment(id="b", tpm=10**9)]
+    assert drawn(rows) == {"a": 3000}
+
+
+def test_weights_of_nought(deployment):
+    assert set(drawn([deployment(id="a", weight=0), deployment(id="b", weight=0)])) == {"a", "b"}
+    assert drawn([deployment(id="a", weight=0)]) == {"a": 3000}
+
+
+# -- retries -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "alone", "with_others"),
+    [
+        (errors.InternalServerError, True, True),
+        (errors.APIConnectionError, True, True),
+        (errors.BadGatewayError, True, True),
+        (errors.ServiceUnavailableError, True, True),
+        (errors.OverloadedError, True, True),
+        (errors.RateLimitError, True, True),
+        (errors.RequestTimeoutError, True, True),
+        (errors.ConflictError, True, True),
+        (errors.AuthenticationError, False, True),
+        (errors.PermissionDeniedError, False, True),
+        (errors.BadRequestError, False, False),
+        (errors.NotFoundError, False, False),
+        (errors.UnprocessableEntityError, False, False),
+        (errors.ContextWindowExceededError, False, False),
+        (errors.ContentPolicyViolationError, False, False),
+        (errors.GuardrailBlockedError, False, False),
+        (errors.UnsupportedParamsError, False, False),
+        (errors.ClientClosedError, False, False),
+        (errors.PaymentRequiredError, False, False),
+        (errors.RequestTooLargeError, False, False),
+    ],
+)
+def test_what_is_tried_again(error, alone, with_others):
+    policy = RetryPolicy()
+    assert policy.may_retry(error("x"), 1) is alone
+    assert policy.may_retry(error("x"), 2) is with_others
+
+
+def test_pauses():
+    policy = RetryPolicy(jitter=0.0)
+    error = errors.InternalServerError("x")
+    assert [policy.delay(error, i, False, Random(1)) for i in range(6)] == [0.5, 1, 2, 4, 8, 8]
+    assert policy.delay(error, 10**9, False, Random(1)) == 8
+    assert policy.delay(error, 0, True, Random(1)) == 0
+    assert RetryPolicy(retry_after=3, jitter=0).delay(error, 0, False, Random(1)) == 3
+    assert RetryPolicy(retry_after=30, jitter=0).delay(error, 0, False, Random(1)) == 30
+    for asked, waited in ((2.5, 2.5), (60, 60), (61, 0.5), (0, 0.5), (None, 0.5), (-5, 0.5)):
+        limited = errors.RateLimitError("x", retry_after=asked)
+        assert policy.delay(limited, 0, False, Random(1)) == waited
+    jittered = {RetryPolicy().delay(error, 0, False, Random(seed)) for seed in range(50)}
+    assert len(jittered) > 40
+    assert all(0.5 <= delay <= 1.25 for delay in jittered)
+
+
+# -- fallbacks -----------------------------------------------------------------------------------------------------
+
+FAILED = errors.InternalServerError("x")
+TOO_LONG = errors.ContextWindowExceededError("x")
+REFUSED = errors.ContentPolicyViolationError("x")
+FULL = Fallbacks(
+    general={"a": ["g1", "g2"], "*": ["default"]},
+    context_window={"a": ["long"]},
+    content_policy={"a": ["lax"], "*": ["laxest"]},
+)
+
+
+def names(fallbacks, error, group, *args):
+    return [f.model for f in fallbacks.after(error, group, *args)]
+
+
+def test_which_list():
+    assert names(FULL, FAILED, "a") == ["g1", "g2"]
+    assert names(FULL, FAILED, "b") == ["default"]
+    assert names(FULL, TOO_LONG, "a") == ["long"]
+    assert names(FULL, TOO_LONG, "b") == []
+    assert names(FULL, REFUSED, "a") == ["lax"]
+    assert names(FULL, REFUSED, "b") == ["laxest"]
+    assert names(Fallbacks(general={"a": ["g"]}), TOO_LONG, "a") == ["g"]
+    assert names(Fallbacks(general={"a": ["g"]}), REFUSED, "a") == ["g"]
+    assert names(Fallbacks(), FAILED, "a") == []
+
+
+def test_a_vendors_prefix_does_not_matter():
+    fallbacks = Fallbacks(general={"gpt-4o": ["b"]})
+    assert names(fallbacks, FAILED, "openai/gpt-4o") == ["b"]
+
+
+def test_the_clients_own():
+    assert names(FULL, FAILED, "a", ["x", "y"]) == ["x", "y"]
+    assert names(FULL, TOO_LONG, "a", ["x"]) == ["x"]
+    [found] = FULL.after(FAILED, "a", [{"model": "x", "messages": [], "seed": 1}])
+    assert (found.model, found.overrides) == ("x", {"messages": [], "seed": 1})
+    assert names(FULL, FAILED, "a", []) == ["g1", "g2"]
+    assert names(FULL, FAILED, "a", [5, None, {}, {"model": 5}, "x"]) == ["x"]
+
+
+def test_limits_and_what_never_falls_back():
+    assert names(Fallbacks({"a": list("bcdefgh")}), FAILED, "a") == list("bcdef")
+    assert names(Fallbacks({"a": ["b"]}, limit=0), FAILED, "a") == []
+    for error in (errors.GuardrailBlockedError, errors.UnsupportedParamsError, errors.UnsupportedCapabilityError):
+        assert names(FULL, error("x"), "a", ["x"]) == []
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------
+
+
+def test_stats():
+    stats = Stats(samples=3)
+    seen = stats.stats("a")
+    assert stats.stats("a") is seen
+    stats.succeeded(seen, 2.0, 4, None)
+    stats.succeeded(seen, 2.0, 0, 0.5)
+    stats.failed(seen, timed_out=False)
+    stats.failed(seen, timed_out=True)
+    assert (seen.successes, seen.failures) == (2, 2)
+    assert [value for _, value in seen.latencies] == [0.5, 2.0, 1000.0]
+    assert [value for _, value in seen.first_token] == [0.5, 1000.0]
+    for _ in range(10):
+        stats.succeeded(seen, 1.0, 1, None)
+    assert len(seen.latencies) == 3
+    stats.stats("b")
+    stats.forget_all_but({"b"})
+    assert stats.stats("a") is not seen

@@ -1,0 +1,216 @@
+"""The callback kit passes a good callback and sees through bad ones."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tianji_core.api.callback import Callback
+from tianji_core.testing.callback import CallbackConformance, Sink
+
+log = logging.getLogger("kit-test")
+
+
+class MemorySink(Sink):
+    """A sink that is a list."""
+
+    def __init__(self):
+        self.calls = []
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc):
+        return None
+
+    def received(self):
+        return self.calls
+
+    async def take(self, call_id):
+        await asyncio.sleep(self.delay)
+        if self.failing:
+            raise ConnectionError("refused")
+        self.calls.append(call_id)
+
+
+class Plain(Callback):
+    """Sends each record at once, within a second."""
+
+    def __init__(self, sink):
+        self.sink = sink
+
+    async def on_call(self, record):
+        async with asyncio.timeout(0.2):
+            await self.sink.take(record.id)
+
+
+class Quiet(Plain):
+    async def on_call(self, record):
+        try:
+            await super().on_call(record)
+        except (TimeoutError, ConnectionError):
+            return
+
+
+class TestQuiet(CallbackConformance):
+    recovery = 0.0
+
+    def sink(self):
+        return MemorySink()
+
+    def callback(self, sink):
+        return Quiet(sink)
+
+
+class Twice(Quiet):
+    async def on_call(self, record):
+        await super().on_call(record)
+        await super().on_call(record)
+
+
+class OnlySuccesses(Quiet):
+    async def on_call(self, record):
+        if record.outcome == "success":
+            await super().on_call(record)
+
+
+class NoStreams(Quiet):
+    async def on_call(self, record):
+        if not record.stream:
+            await super().on_call(record)
+
+
+class NeedsContent(Quiet):
+    async def on_call(self, record):
+        if record.request is not None:
+            await super().on_call(record)
+
+
+class NeedsADeployment(Quiet):
+    async def on_call(self, record):
+        if record.provider.lower():
+            await super().on_call(record)
+
+
+class Waits(Plain):
+    async def on_call(self, record):
+        await self.sink.take(record.id)
+
+
+class KeepsTheLast(Quiet):
+    """Forgets what came in while it was busy."""
+
+    busy = False
+
+    async def on_call(self, record):
+        if not self.busy:
+            self.busy = True
+            await super().on_call(record)
+            self.busy = False
+
+
+class Buffers(Plain):
+    """Keeps everything until the end and never sends it."""
+
+    async def on_call(self, record):
+        return None
+
+
+class FlushesTwice(Plain):
+    """Flushes what it has, again and again."""
+
+    def __init__(self, sink):
+        super().__init__(sink)
+        self.ids = []
+
+    async def on_call(self, record):
+        self.ids.append(record.id)
+
+    async def aclose(self):
+        for call_id in self.ids:
+            await self.sink.take(call_id)
+
+
+class HangsAtTheEnd(Quiet):
+    async def aclose(self):
+        await asyncio.sleep(self.sink.delay and 1.0)
+
+
+class NotTwice(Quiet):
+    closed = False
+
+    async def aclose(self):
+        assert not self.closed
+        self.closed = True
+
+
+class GivesUp(Quiet):
+    """One failure and it never sends again."""
+
+    broken = False
+
+    async def on_call(self, record):
+        if not self.broken:
+            self.broken = self.sink.failing
+            await super().on_call(record)
+
+
+class Changes(Quiet):
+    async def on_call(self, record):
+        if record.request:
+            record.request.pop("messages", None)
+        await super().on_call(record)
+
+
+class LogsItsToken(Quiet):
+    async def on_call(self, record):
+        log.debug("sending with token-1234")
+        await super().on_call(record)
+
+
+class ShowsItsToken(Quiet):
+    def __repr__(self):
+        return "ShowsItsToken(token-1234)"
+
+
+class LogsPrompts(Quiet):
+    async def on_call(self, record):
+        log.info("sending %s", record.request)
+        await super().on_call(record)
+
+
+@pytest.mark.parametrize(
+    ("callback_class", "seen_by"),
+    [
+        (Twice, "test_a_successful_call_is_delivered_exactly_once"),
+        (OnlySuccesses, "test_a_failed_call_is_delivered_exactly_once"),
+        (NoStreams, "test_a_streamed_call_is_delivered_exactly_once"),
+        (NeedsContent, "test_a_redacted_call_is_delivered_without_its_content"),
+        (NeedsADeployment, "test_calls_of_every_shape_are_delivered"),
+        (KeepsTheLast, "test_a_thousand_calls_at_once_are_each_delivered_once"),
+        (Buffers, "test_a_successful_call_is_delivered_exactly_once"),
+        (FlushesTwice, "test_closing_twice_delivers_nothing_twice"),
+        (NotTwice, "test_closing_twice_delivers_nothing_twice"),
+        (Waits, "test_a_slow_sink_holds_neither_a_call_nor_the_closing_up"),
+        (HangsAtTheEnd, "test_a_slow_sink_holds_neither_a_call_nor_the_closing_up"),
+        (GivesUp, "test_after_the_sink_has_recovered_calls_are_delivered_again"),
+        (Changes, "test_records_are_not_changed"),
+        (LogsItsToken, "test_no_secret_shows_in_logs_or_reprs"),
+        (ShowsItsToken, "test_no_secret_shows_in_logs_or_reprs"),
+        (LogsPrompts, "test_no_prompt_or_answer_shows_in_logs"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_bad_callbacks_are_seen_through(callback_class, seen_by, failures, monkeypatch):
+    class Bad(CallbackConformance):
+        recovery, deadline, close_deadline, secrets = 0.0, 0.4, 0.5, ("token-1234",)
+
+        def sink(self):
+            return MemorySink()
+
+        def callback(self, sink):
+            return callback_class(sink)
+
+    if callback_class is Waits:  # the kit's sink would keep the test waiting for ten minutes
+        monkeypatch.setattr(MemorySink, "take", lambda self, call_id: asyncio.sleep(0.6))
+    assert failures(Bad, seen_by) == {seen_by}

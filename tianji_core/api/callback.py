@@ -1,0 +1,102 @@
+"""The callback contract: what is told about a call once it is over."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tianji_core.api.call import Principal
+from tianji_core.api.provider import Body, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One upstream try. `status` is the vendor's HTTP status, None if there was no answer; times in seconds."""
+
+    deployment_id: str
+    provider: str
+    model: str
+    status: int | None
+    error: str | None
+    started: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRecord:
+    """Why a call failed; never holds a secret."""
+
+    kind: str
+    status: int
+    message: str
+    provider: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A finished call of any surface. Times are Unix seconds. `request` and `response` are None when redacted."""
+
+    id: str
+    operation: Operation
+    dialect: str
+    route: str
+    outcome: Literal["success", "failure"]
+    stream: bool
+    model: str
+    """The name the client asked for."""
+    model_group: str | None
+    upstream_model: str | None
+    deployment_id: str | None
+    provider: str | None
+    api_base: str | None
+    started_at: float
+    first_chunk_at: float | None
+    ended_at: float
+    usage: Mapping[str, Any] | None
+    principal: Principal
+    end_user: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    client: str | None = None
+    user_agent: str | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    fallbacks: int = 0
+    guardrails: tuple[str, ...] = ()
+    request: Body | None = field(default=None, repr=False)
+    response: Body | None = field(default=None, repr=False)
+    error: ErrorRecord | None = None
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the request's arrival to the last byte of the answer."""
+        return self.ended_at - self.started_at
+
+
+class Callback(ABC):
+    """A sink for call records. It runs beside the calls, never in their way; what it raises is logged and counted."""
+
+    wants_content: bool = False
+    """True if `request` and `response` should be filled; streamed answers are then put together for it."""
+
+    @abstractmethod
+    async def on_call(self, record: CallRecord) -> None:
+        """Called once for each finished call; has some seconds before it is cut off."""
+
+    async def aclose(self) -> None:
+        """Flush and give back what was opened; called while the gateway shuts down."""
+
+
+class CallbackSettings(BaseModel):
+    """What the config says to a callback; a plugin subclasses it to add its own keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    environ: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True, description="Set by the core")
+
+    def env(self, *names: str) -> str | None:
+        """The first of these environment variables that is set and not empty."""
+        return next(filter(None, map(self.environ.get, names)), None)

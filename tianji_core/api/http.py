@@ -1,0 +1,86 @@
+"""HTTP as the plugins see it: plain values, no sockets.
+
+A provider turns a call into an `UpstreamRequest` and an `UpstreamReply` back into a response; the transport between
+the two belongs to the core. So a provider can be tested on bytes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+
+class Headers:
+    """Header fields of one message, in the order they came; names are compared without case.
+
+    Values are text decoded as latin-1, as HTTP/1.1 has it (RFC 9110 §5.5).
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
+        self._items: list[tuple[str, str]] = [(name.lower(), value) for name, value in items]
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The first value of a field, or `default`."""
+        name = name.lower()
+        for key, value in self._items:
+            if key == name:
+                return value
+        return default
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of a field, in order."""
+        name = name.lower()
+        return [value for key, value in self._items if key == name]
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._items == other._items
+
+    __hash__ = None  # type: ignore[assignment]  # mutable in spirit: a list of fields, not a key
+
+    def __repr__(self) -> str:
+        return f"Headers({self._items!r})"
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """One HTTP request to a vendor.
+
+    `url` is absolute (http or https). `headers` are sent as they stand and in this order; `host`, `content-length`
+    and `transfer-encoding` are the transport's business and must not be among them. `body` is bytes, or an async
+    iterable of bytes for an upload of unknown length (sent with chunked framing, never replayed).
+    """
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | AsyncIterable[bytes] = b""
+
+    def __repr__(self) -> str:  # headers carry credentials and bodies carry prompts: neither belongs in a log
+        size = len(self.body) if isinstance(self.body, bytes) else "stream"
+        return f"UpstreamRequest({self.method} {self.url.partition('?')[0]}, body={size})"
+
+
+@dataclass(slots=True)
+class UpstreamReply:
+    """One whole HTTP answer of a vendor: status, header fields, body as received (content-encoding removed)."""
+
+    status: int
+    headers: Headers
+    body: bytes

@@ -1,0 +1,116 @@
+"""`general_settings`: the server."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tianji_core.config.schema import known
+from tianji_core.config.schema.base import Block, key, later
+from tianji_core.config.schema.types import Flag, Names, Number, Seconds, SecretText, Text, Whole
+
+Switch = "true or false"
+
+
+class GeneralSettings(Block):
+    """Who may call, limits of requests, shutdown."""
+
+    rare = known.GENERAL_SETTINGS
+
+    master_key: SecretText | None = key(
+        None,
+        "The admin's key. Without one, only this machine is served.",
+        default_text="TIANJI_MASTER_KEY or LITELLM_MASTER_KEY",
+    )
+    dangerously_permit_weak_or_unset_master_key: Flag = key(
+        False, "Start without a master key, or with one known to the world."
+    )
+    litellm_key_header_name: Text | None = key(
+        None, "A further request header that carries the caller's key.", usage="B"
+    )
+    custom_auth: Text | None = key(None, "`module.function` beside the config that says who calls.", usage="B")
+    auth_backends: Names = key(
+        [], "Ways to say who calls, asked in this order.", usage="ours", default_text="the master key"
+    )
+    always_include_stream_usage: Flag | None = key(
+        None,
+        "true: usage at the end of every stream. false: never ask vendors for it.",
+        usage="B",
+        default_text="ask always, show on demand",
+    )
+    max_request_size_mb: Number = key(32.0, "Largest request body.", usage="C")
+    max_response_size_mb: Number = key(64.0, "Largest answer body.", usage="C")
+    response_header_prefix: Literal["x-litellm-", "x-tianji-"] = key(
+        "x-litellm-", "How our response headers begin.", usage="ours", kind="x-litellm- or x-tianji-"
+    )
+    max_in_flight_requests_per_worker: Whole | None = key(
+        None, "Most calls at once in one process; more get 503.", usage="C", default_text="no limit"
+    )
+    drain_timeout: Seconds = key(30.0, "Time for calls in flight at shutdown.", usage="ours")
+
+    cancel_on_disconnect = later(
+        True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
+    )
+    database_url = later(None, "The database.", kind="secret text", usage="A")
+    store_model_in_db = later(False, "Models and settings live in the database too.", kind=Switch, usage="A")
+    alerting = later(None, "Where alerts go.", kind="list of names", noop=(None, []))
+    alert_types = later(None, "Which alerts.", kind="list of names")
+    alert_to_webhook_url = later(None, "Webhooks by alert.", kind="map")
+    alerting_threshold = later(300, "When a call counts as slow.", kind="seconds")
+    alerting_args = later(None, "Options of alerting.", kind="map")
+    alert_type_config = later(None, "Digests by alert.", kind="map")
+    spend_report_frequency = later(None, "How often spend is reported.", kind="text")
+    database_connection_pool_limit = later(10, "Database connections.", kind="integer")
+    database_connection_timeout = later(60, "Wait for a database connection.", kind="seconds")
+    database_connection_pool_timeout = later(60, "Wait for a pooled connection.", kind="seconds")
+    database_connect_timeout = later(None, "Time to connect.", kind="seconds")
+    database_socket_timeout = later(None, "Time for a query.", kind="seconds")
+    database_max_idle_connection_lifetime = later(60, "Life of an idle connection.", kind="seconds")
+    database_extra_connection_params = later(None, "Further connection parameters.", kind="map")
+    database_disable_prepared_statements = later(False, "For poolers without prepared statements.", kind=Switch)
+    proxy_batch_write_at = later(10, "How often spend is written.", kind="seconds")
+    use_redis_transaction_buffer = later(False, "Spend goes through Redis.", kind=Switch)
+    disable_spend_logs = later(False, "Keep no spend rows.", kind=Switch)
+    disable_spend_updates = later(False, "Keep no spend sums.", kind=Switch)
+    disable_error_logs = later(False, "Keep no error rows.", kind=Switch)
+    disable_reset_budget = later(False, "Never reset budgets.", kind=Switch)
+    disable_adding_master_key_hash_to_db = later(False, "Keep the master key's hash out of the database.", kind=Switch)
+    store_prompts_in_spend_logs = later(False, "Prompts in spend rows.", kind=Switch)
+    maximum_spend_logs_retention_period = later(None, "How long spend rows stay.", kind="text")
+    maximum_spend_logs_retention_interval = later("1d", "How often old rows go.", kind="text")
+    maximum_spend_logs_cleanup_cron = later(None, "When old rows go.", kind="text")
+    maximum_spend_logs_cleanup_batch_size = later(1000, "Rows deleted at once.", kind="integer")
+    maximum_spend_logs_cleanup_max_batches = later(500, "Batches of one run.", kind="integer")
+    maximum_spend_logs_cleanup_run_budget = later("5m", "Time of one run.", kind="text")
+    maximum_spend_logs_cleanup_batch_timeout = later("30s", "Time of one batch.", kind="text")
+    use_spend_logs_partitioning = later(False, "Partitioned spend rows.", kind=Switch)
+    spend_logs_metadata_fields = later(None, "Metadata kept in spend rows.", kind="map")
+    allow_requests_on_db_unavailable = later(False, "Serve while the database is down.", kind=Switch)
+    user_api_key_cache_ttl = later(60, "How long a key is trusted without asking.", kind="seconds")
+    user_api_key_cache_max_size = later(200, "Keys held in memory.", kind="integer")
+    proxy_budget_rescheduler_min_time = later(597, "Shortest pause of the budget reset.", kind="seconds")
+    proxy_budget_rescheduler_max_time = later(605, "Longest pause of the budget reset.", kind="seconds")
+    proxy_config_reload_interval_seconds = later(30, "How often the database is read again.", kind="seconds")
+    background_health_checks = later(False, "Call every deployment now and then.", kind=Switch)
+    health_check_interval = later(300, "How often.", kind="seconds")
+    health_check_details = later(True, "Say more in /health.", kind=Switch)
+    health_check_concurrency = later(None, "Checks at once.", kind="integer")
+    use_shared_health_check = later(False, "One replica checks for all.", kind=Switch)
+    enable_health_check_routing = later(False, "Skip deployments that fail checks.", kind=Switch)
+    health_check_staleness_threshold = later(None, "How long a check counts.", kind="seconds")
+    health_check_ignore_transient_errors = later(False, "429 and 408 do not count.", kind=Switch)
+    background_health_check_model_groups = later(None, "Groups that are checked.", kind="list of names")
+    model_list_healthy_only = later(False, "List healthy models only.", kind=Switch)
+    enforce_user_param = later(False, "Every request must name its user.", kind=Switch)
+    enable_jwt_auth = later(False, "Callers with JSON web tokens.", kind=Switch)
+    litellm_jwtauth = later(None, "Which claim means what.", kind="map")
+    custom_auth_run_common_checks = later(False, "Budgets and rights also after custom_auth.", kind=Switch)
+    custom_auth_settings = later(None, "When custom_auth is asked.", kind="map")
+    allowed_routes = later(None, "The only routes served.", kind="list of names")
+    user_header_mappings = later(None, "Request headers that name the user.", kind="list")
+    user_header_name = later(None, "The same, old form.", kind="text")
+    use_x_forwarded_for = later(False, "Take the caller's address from X-Forwarded-For.", kind=Switch)
+    trusted_proxy_ranges = later(None, "Proxies whose X-Forwarded-For counts.", kind="list of names")
+    forward_client_headers_to_llm_api = later(False, "Send the caller's x- headers on.", kind=Switch)
+    pass_through_endpoints = later(None, "Routes that are passed on as they are.", kind="list", noop=(None, []))
+    key_management_system = later(None, "Where os.environ/ values are looked up first.", kind="text")
+    key_management_settings = later(None, "Options of that.", kind="map")

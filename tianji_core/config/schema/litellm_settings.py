@@ -1,0 +1,85 @@
+"""`litellm_settings` (or `tianji_settings`): what holds for every call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from tianji_core.config.schema import known
+from tianji_core.config.schema.base import Block, key, later
+from tianji_core.config.schema.cache_params import CacheParams
+from tianji_core.config.schema.router_settings import Fallbacks
+from tianji_core.config.schema.types import Before, Flag, Kind, Names, Seconds, Text, TextMap, Whole, wrong
+
+
+def _verify(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"true": True, "false": False, "1": True, "0": False}.get(value.strip().lower(), value)
+    if isinstance(value, bool):
+        return value
+    raise wrong("true, false or the path of a CA bundle")
+
+
+Verify = Annotated[Any, Before(_verify), Kind("true, false or a path")]
+
+
+class CustomProvider(Block):
+    """A provider written in Python beside the config."""
+
+    provider: Text = key(..., "Its name in `model: name/…`.", usage="B")
+    custom_handler: Text = key(..., "`module.object`, the module beside the config.", usage="B")
+
+
+class LitellmSettings(Block):
+    """Callbacks, parameters, TLS; and defaults for router_settings."""
+
+    rare = known.LITELLM_SETTINGS
+
+    drop_params: Flag = key(False, "Leave out parameters a model does not take, instead of refusing the call.")
+    modify_params: Flag = key(False, "Let a provider repair a request the vendor would refuse.", usage="B")
+    callbacks: Names = key([], "Called after every call, whatever its end.")
+    success_callback: Names = key([], "Called after calls that were answered.")
+    failure_callback: Names = key([], "Called after calls that failed.")
+    num_retries: Whole | None = key(None, "Further tries, where router_settings says nothing.")
+    request_timeout: Seconds = key(6000.0, "Time for a call, where router_settings says nothing.")
+    fallbacks: Fallbacks = key([], "As in router_settings, which wins.", usage="B")
+    default_fallbacks: Names = key([], "As in router_settings, which wins.", usage="B")
+    context_window_fallbacks: Fallbacks = key([], "As in router_settings, which wins.", usage="B")
+    content_policy_fallbacks: Fallbacks = key([], "As in router_settings, which wins.", usage="B")
+    turn_off_message_logging: Flag = key(False, "Keep prompts and answers out of callbacks.", usage="B")
+    set_verbose: Flag = key(False, "Log in detail.", usage="B")
+    json_logs: Flag = key(False, "Log lines as JSON.", usage="B")
+    ssl_verify: Verify = key(True, "Check vendors' certificates; a path names a CA bundle.", usage="B")
+    ssl_certificate: Text | None = key(None, "Client certificate (PEM file).", usage="B")
+    generic_logger_headers: TextMap = key({}, "Headers for the webhook callback.", usage="B")
+    custom_provider_map: list[CustomProvider] = key(
+        [], "Providers written beside the config.", usage="B", kind="list of {provider, custom_handler}"
+    )
+
+    cache = later(False, "Answer repeated requests from a cache.", kind="true or false")
+    cache_params: CacheParams = key({}, "Options of the cache.", honoured=False, usage="B", kind="block")
+    allowed_fails = later(None, "As in router_settings.", kind="integer")
+    log_raw_request_response = later(False, "Log what goes over the wire.", kind="true or false")
+    max_budget = later(0, "Money the whole gateway may spend.", kind="number", noop=(0, 0.0))
+    budget_duration = later(None, "Time span of max_budget.", kind="text")
+    timezone = later("UTC", "Time zone of budget resets.", kind="text")
+    budget_reset_time = later("00:00", "Time of day of budget resets.", kind="text")
+    max_internal_user_budget = later(None, "Budget of new users.", kind="number")
+    internal_user_budget_duration = later(None, "Time span of that budget.", kind="text")
+    default_internal_user_params = later(None, "Values for new users.", kind="map")
+    default_max_internal_user_budget = later(None, "Budget of new users.", kind="number")
+    max_end_user_budget = later(None, "Budget of each end user.", kind="number")
+    max_end_user_budget_id = later(None, "Budget record for each end user.", kind="text")
+    upperbound_key_generate_params = later(None, "Most a new key may get.", kind="map")
+    default_key_generate_params = later(None, "Values for new keys.", kind="map")
+    cost_discount_config = later(None, "Discount by provider.", kind="map", noop=(None, {}))
+    cost_margin_config = later(None, "Margin by provider.", kind="map", noop=(None, {}))
+    prometheus_metrics_config = later(None, "Which metrics, with which labels.", kind="list")
+    require_auth_for_metrics_endpoint = later(True, "/metrics wants a key.", kind="true or false")
+    langfuse_default_tags = later(None, "Tags for Langfuse.", kind="list of names")
+    datadog_params = later(None, "Options of the Datadog callback.", kind="map")
+    force_ipv4 = later(False, "Connect over IPv4 only.", kind="true or false")
+    http2 = later(False, "HTTP/2 to vendors.", kind="true or false")
+    disable_aiohttp_transport = later(
+        False, "A switch of the reference's HTTP client.", kind="true or false", noop=(True, False)
+    )
+    aiohttp_trust_env = later(False, "Proxy settings from the environment.", kind="true or false")

@@ -1,0 +1,228 @@
+"""One upstream try: from a call and a deployment to an answer, or to the error it ended with."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+from tianji_core.api.callback import AttemptRecord
+from tianji_core.api.errors import BadGatewayError, GatewayError, UnsupportedCapabilityError
+from tianji_core.api.http import Headers, UpstreamReply
+from tianji_core.api.provider import LocalReply, ModelRequest, Operation, Provider
+from tianji_core.api.routing import DeploymentStats
+from tianji_core.gateway.body import vendor_body
+from tianji_core.gateway.call import Call
+from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
+from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
+from tianji_core.gateway.transforms import StreamTransform, Translation, relay_for
+from tianji_core.routing import Deployment, Stats
+from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion, completions_to_chat
+from tianji_core.transport import Timeouts, TransportError, UpstreamResponse
+
+MAX_ERROR_BYTES = 1024 * 1024
+"""More of an error answer than this is not read."""
+
+
+class Attempt:
+    """Sends a call to one deployment. Made anew for each try; holds what the try has to give back."""
+
+    __slots__ = ("_call", "_deployment", "_keep", "_max_response", "_started", "_stats", "_stats_of", "_status")
+
+    def __init__(self, call: Call, deployment: Deployment, stats: Stats, *, keep: bool, max_response: int) -> None:
+        self._call = call
+        self._deployment = deployment
+        self._stats = stats
+        self._stats_of: DeploymentStats = stats.stats(deployment.id)
+        self._keep = keep
+        self._max_response = max_response
+        self._status: int | None = None
+        self._started = time.monotonic()
+
+    async def run(self, model: str) -> Reply | StreamReply:
+        """Try it; `model` is the vendor's name. Raises GatewayError. Whatever happens is noted on the call."""
+        self._stats_of.in_flight += 1
+        call = self._call
+        call.deployment, call.upstream_model = self._deployment, model
+        try:
+            reply = await self._run(model)
+        except GatewayError as error:
+            if error.provider is None:
+                error.provider = self._deployment.provider_name
+            if error.headers is not None:
+                call.upstream_headers = error.headers
+            self._conceal(error)
+            self._note(error)
+            raise
+        except BaseException:
+            self._note(None, cancelled=True)
+            raise
+        if isinstance(reply, Reply):
+            self._note(None)
+        return reply
+
+    async def _run(self, model: str) -> Reply | StreamReply:
+        call, deployment = self._call, self._deployment
+        provider = deployment.provider
+        request, reshapes = self._request(model)
+        local: LocalReply | None
+        if deployment.mock_response is not None:
+            local = mock_reply(deployment.mock_response, request)
+            translates = False
+        else:
+            local = provider.local_reply(request)
+            translates = True
+        if local is None:
+            response = await self._send(request)
+            self._status = response.status
+            call.upstream_headers = response.headers
+            if not 200 <= response.status < 300:
+                raise await self._failure(provider, response)
+            if call.stream:
+                return await self._stream(request, response, reshapes)
+            try:
+                body = await response.read(self._max_response)
+            except TransportError as error:
+                raise transport_failure(error) from error
+            reply = UpstreamReply(response.status, response.headers, body)
+        else:
+            self._status = local.status
+            if not 200 <= local.status < 300:
+                raise provider.parse_error(local.status, Headers(local.headers), local.whole())
+            if call.stream:
+                return await self._stream(request, LocalSource(local), reshapes, local=not translates)
+            if local.delay:
+                await asyncio.sleep(local.delay)
+            reply = UpstreamReply(local.status, Headers(local.headers), local.whole())
+        answer = self._parse(request, reply, translates, reshapes)
+        if not answer.get("created") and "choices" in answer:
+            answer["created"] = int(time.time())  # providers have no clock
+        usage = answer.get("usage")
+        if isinstance(usage, dict):
+            usage.setdefault("completion_tokens", 0)  # embeddings leave it out; whoever adds up wants a number
+            call.usage = usage
+        return Reply(answer)
+
+    def _request(self, model: str) -> tuple[ModelRequest, bool]:
+        """What the provider gets, and whether its chat answer has to be turned into a completions answer."""
+        call, provider = self._call, self._deployment.provider
+        operation: Operation = call.operation
+        operations = provider.capabilities.operations
+        body = vendor_body(call, self._deployment, model)
+        reshapes = False
+        if operation not in operations:
+            if operation != "completions" or "chat" not in operations:
+                raise UnsupportedCapabilityError(
+                    f"Model {call.model!r} cannot do {operation}: its provider {provider.name!r} does not offer it."
+                )
+            operation, body, reshapes = "chat", completions_to_chat(body), True
+        headers: dict[str, str] = {}
+        for name in provider.forward_headers:
+            value = call.header(name.encode())
+            if value is not None:
+                headers[name] = value
+        drops = self._deployment.drop_params or call.options.drop_params
+        return ModelRequest(operation, model, body, call.stream, headers, drops), reshapes
+
+    async def _send(self, request: ModelRequest) -> UpstreamResponse:
+        deployment = self._deployment
+        upstream = deployment.provider.build_request(request)
+        if deployment.needs_authorize:
+            upstream = await deployment.provider.authorize(upstream)
+        try:
+            return await deployment.transport.send(upstream, self._timeouts())
+        except TransportError as error:
+            raise transport_failure(error) from error
+
+    def _timeouts(self) -> Timeouts:
+        """The row's time-outs, tightened by what the client asked for."""
+        call = self._call
+        timeouts = self._deployment.stream_timeouts if call.stream else self._deployment.timeouts
+        options = call.options
+        seconds = options.timeout
+        if call.stream and options.stream_timeout is not None:
+            seconds = options.stream_timeout
+        if seconds is None:
+            return timeouts
+        return replace(timeouts, first_byte=seconds, total=seconds)
+
+    async def _failure(self, provider: Provider, response: UpstreamResponse) -> GatewayError:
+        if response.status < 400:
+            await response.aclose()
+            return BadGatewayError(f"The provider answered with status {response.status}.", headers=response.headers)
+        async with response:
+            try:
+                body = await response.read(MAX_ERROR_BYTES)
+            except TransportError:
+                body = b""  # the status alone has to tell
+        return provider.parse_error(response.status, response.headers, body)
+
+    def _parse(self, request: ModelRequest, reply: UpstreamReply, translates: bool, reshapes: bool) -> dict[str, Any]:
+        try:
+            answer = self._deployment.provider.parse_response(request, reply) if translates else mock_parse(reply)
+            return chat_to_completion(answer) if reshapes else answer
+        except GatewayError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            # A vendor's answer that the translation trips over is the vendor's fault, not a crash of ours.
+            raise BadGatewayError("The provider's answer makes no sense.") from error
+
+    async def _stream(
+        self, request: ModelRequest, source: Source, reshapes: bool, *, local: bool = False
+    ) -> StreamReply:
+        call, provider = self._call, self._deployment.provider
+        transform: StreamTransform | None = None
+        if not reshapes and not local:
+            transform = relay_for(provider, call.model, wants_usage=call.wants_usage, keep=self._keep)
+        if transform is None:
+            transform = Translation(
+                mock_decoder() if local else provider.stream_decoder(request),
+                call.model,
+                wants_usage=call.wants_usage,
+                keep=self._keep,
+                reshape=chat_chunk_to_completion if reshapes else None,
+            )
+        reply = StreamReply(call, source, transform)
+        await reply.start()
+        first_token = time.monotonic() - self._started
+        reply.on_end = lambda ended, error: self._stream_ended(ended, error, first_token)
+        return reply
+
+    def _stream_ended(self, reply: StreamReply, error: GatewayError | None, first_token: float) -> None:
+        if reply.transform.usage is not None:
+            self._call.usage = reply.transform.usage
+        self._note(error, first_token=first_token)
+
+    def _conceal(self, error: GatewayError) -> None:
+        """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
+        settings = self._deployment.provider.settings
+        for secret in (settings.api_key, getattr(self._deployment.provider, "api_key", None)):
+            if secret and secret in error.message:
+                error.message = error.message.replace(secret, "***")
+                error.args = (error.message,)
+
+    def _note(self, error: GatewayError | None, *, first_token: float | None = None, cancelled: bool = False) -> None:
+        """Write down how the try went: for the record, and for the strategies."""
+        call, deployment = self._call, self._deployment
+        duration = time.monotonic() - self._started
+        self._stats_of.in_flight -= 1
+        call.upstream_seconds += duration
+        call.attempts.append(
+            AttemptRecord(
+                deployment_id=deployment.id,
+                provider=deployment.provider_name,
+                model=call.upstream_model or deployment.model,
+                status=self._status,
+                error="cancelled" if cancelled else None if error is None else type(error).__name__,
+                started=call.started_at + (self._started - call.started),
+                duration=duration,
+            )
+        )
+        if cancelled or (error is not None and error.http_status == 499):
+            return
+        if error is not None:
+            self._stats.failed(self._stats_of, timed_out=error.http_status == 408)
+        else:
+            tokens = call.usage.get("completion_tokens") if call.usage else None
+            self._stats.succeeded(self._stats_of, duration, tokens if isinstance(tokens, int) else 0, first_token)

@@ -1,0 +1,277 @@
+"""Request bodies: which members are the gateway's, which are refused, and what a vendor gets to see.
+
+Bodies never steer the gateway. Hosts and credentials come from the config only; a body that names some is refused,
+so that nobody believes it worked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tianji_core.api.errors import AuthenticationError, BadRequestError, UnsupportedParamsError
+from tianji_core.api.provider import Body, Operation
+from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
+from tianji_core.routing import Deployment
+
+REFUSED = frozenset(
+    {
+        "api_base",
+        "api_key",
+        "api_version",
+        "aws_access_key_id",
+        "aws_bedrock_runtime_endpoint",
+        "aws_profile_name",
+        "aws_role_name",
+        "aws_secret_access_key",
+        "aws_session_token",
+        "aws_sts_endpoint",
+        "aws_web_identity_token",
+        "azure_ad_token",
+        "base_url",
+        "custom_llm_provider",
+        "litellm_credential_name",
+        "model_list",
+        "user_config",
+        "vertex_credentials",
+        "vertex_location",
+        "vertex_project",
+    }
+)
+"""Members that would name a host, a credential or a deployment."""
+
+OWN = frozenset(
+    {
+        "additional_drop_params",
+        "allowed_openai_params",
+        "cache",
+        "caching",
+        "callbacks",
+        "content_policy_fallbacks",
+        "context_window_fallbacks",
+        "disable_fallbacks",
+        "disable_global_guardrails",
+        "drop_params",
+        "enable_tag_filtering",
+        "extra_body",
+        "extra_headers",
+        "failure_callback",
+        "fallbacks",
+        "guardrails",
+        "headers",
+        "include_fallback_errors",
+        "input_cost_per_token",
+        "litellm_call_id",
+        "litellm_metadata",
+        "litellm_session_id",
+        "litellm_trace_id",
+        "max_retries",
+        "metadata",
+        "mock_response",
+        "mock_testing_content_policy_fallbacks",
+        "mock_testing_context_fallbacks",
+        "mock_testing_fallbacks",
+        "mock_testing_rate_limit_error",
+        "model_info",
+        "no-log",
+        "num_retries",
+        "output_cost_per_token",
+        "policies",
+        "priority",
+        "prompt_id",
+        "prompt_variables",
+        "stream_timeout",
+        "success_callback",
+        "tags",
+        "timeout",
+    }
+)
+"""Members meant for the gateway: read by it or dropped, never sent on."""
+
+_TEXT = (str,)
+_NUMBER = (int, float)
+_LIST = (list,)
+_OBJECT = (dict,)
+_FLAG = (bool,)
+_NAMES = {str: "a string", int: "an integer", float: "a number", list: "an array", dict: "an object", bool: "a boolean"}
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "audio": _OBJECT,
+    "dimensions": (int,),
+    "encoding_format": _TEXT,
+    "fallbacks": _LIST,
+    "frequency_penalty": _NUMBER,
+    "functions": _LIST,
+    "guardrails": _LIST,
+    "logit_bias": _OBJECT,
+    "max_completion_tokens": (int,),
+    "max_tokens": (int,),
+    "messages": _LIST,
+    "metadata": _OBJECT,
+    "modalities": _LIST,
+    "n": (int,),
+    "num_retries": (int,),
+    "parallel_tool_calls": _FLAG,
+    "presence_penalty": _NUMBER,
+    "response_format": _OBJECT,
+    "seed": (int,),
+    "stop": (str, list),
+    "stream": _FLAG,
+    "stream_options": _OBJECT,
+    "stream_timeout": _NUMBER,
+    "tags": _LIST,
+    "temperature": _NUMBER,
+    "timeout": _NUMBER,
+    "tool_choice": (str, dict),
+    "tools": _LIST,
+    "top_logprobs": (int,),
+    "top_p": _NUMBER,
+    "user": _TEXT,
+}
+"""The JSON types of the members whose type is not in doubt; null is always allowed. What they mean is the vendor's
+business, but a wrong type is told here, the same for every vendor."""
+
+REQUIRED: dict[Operation, str] = {"chat": "messages", "completions": "prompt", "embeddings": "input"}
+
+
+def check_body(value: Any, operation: Operation) -> Body:
+    """The body, once it has the form of the operation. Raises BadRequestError naming the member that has not."""
+    if not isinstance(value, dict):
+        raise BadRequestError("The request body must be a JSON object.", param="request_body")
+    body: Body = value if value.get("extra_body") is None else _with_extra(value)
+    required = REQUIRED[operation]
+    if body.get(required) is None:
+        raise BadRequestError(f"Missing required parameter: '{required}'.", param=required)
+    for name, member in body.items():
+        types = TYPES.get(name)
+        if types is not None and member is not None and not _fits(member, types):
+            raise BadRequestError(f"Invalid type for '{name}': expected {_wanted(types)}.", param=name)
+    model = body.get("model")
+    if model is not None and not isinstance(model, str):
+        raise BadRequestError("Invalid type for 'model': expected a string.", param="model")
+    if operation == "chat":
+        for index, message in enumerate(body["messages"]):
+            if not isinstance(message, dict):
+                raise BadRequestError(f"messages[{index}] must be an object.", param="messages")
+    elif not isinstance(body[required], (str, list)):
+        raise BadRequestError(f"Invalid type for '{required}': expected a string or an array.", param=required)
+    refused = REFUSED.intersection(body)
+    if refused:
+        raise refused_members(refused)
+    for target in body.get("fallbacks") or ():
+        if isinstance(target, dict):
+            overridden(body, target, operation)
+    return body
+
+
+def overridden(body: Body, changes: Body, operation: Operation) -> Body:
+    """The body with what a client wants changed for a fallback, which has to be as good as the body itself."""
+    changes = {name: value for name, value in changes.items() if name not in ("model", "stream")}
+    return check_body({**body, **changes, "fallbacks": None}, operation)
+
+
+def _with_extra(body: Body) -> Body:
+    """The members of `extra_body` put in among the others, before anything is checked or judged."""
+    extra = body["extra_body"]
+    if not isinstance(extra, dict):
+        raise BadRequestError("Invalid type for 'extra_body': expected an object.", param="extra_body")
+    more = {name: value for name, value in extra.items() if name not in OWN and name not in ("model", "stream")}
+    return {**body, **more, "extra_body": None}
+
+
+def refused_members(names: frozenset[str] | set[str]) -> AuthenticationError:
+    """The error for members that would steer the gateway; 401 as the reference has it."""
+    listed = ", ".join(sorted(names))
+    return AuthenticationError(
+        f"Rejected request: {listed} may not be set by a request; hosts and credentials come from the config only.",
+        type="auth_error",
+        param="None",
+    )
+
+
+def _fits(value: Any, types: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return bool in types
+    return isinstance(value, types)
+
+
+def _wanted(types: tuple[type, ...]) -> str:
+    return " or ".join(_NAMES[t] for t in types if not (t is int and float in types))
+
+
+def read_options(body: Body) -> CallOptions:
+    """What the body asks of the gateway. Raises BadRequestError for values that cannot be meant."""
+    if not OWN.intersection(body):
+        return DEFAULT_OPTIONS
+    num_retries = body.get("num_retries")
+    if num_retries is not None and num_retries < 0:
+        raise BadRequestError("num_retries must not be negative.", param="num_retries")
+    for name in ("timeout", "stream_timeout"):
+        value = body.get(name)
+        if value is not None and value <= 0:
+            raise BadRequestError(f"{name} must be positive seconds.", param=name)
+    asked = body.get("guardrails") or ()
+    names = {g if isinstance(g, str) else next(iter(g), "") for g in asked if isinstance(g, (str, dict))}
+    return CallOptions(
+        num_retries=num_retries,
+        timeout=body.get("timeout"),
+        stream_timeout=body.get("stream_timeout"),
+        fallbacks=tuple(body.get("fallbacks") or ()),
+        disable_fallbacks=body.get("disable_fallbacks") is True,
+        drop_params=body.get("drop_params") is True,
+        guardrails=frozenset(names),
+    )
+
+
+def read_tags(body: Body, header: str | None) -> tuple[str, ...]:
+    """The call's tags: of the body, its metadata, and the comma-separated header; each once."""
+    metadata = body.get("metadata")
+    in_metadata = metadata.get("tags") if isinstance(metadata, dict) else None
+    tags = [*(body.get("tags") or ()), *(in_metadata if isinstance(in_metadata, list) else ())]
+    if header:
+        tags.extend(tag.strip() for tag in header.split(","))
+    return tuple(dict.fromkeys(tag for tag in tags if isinstance(tag, str) and tag))
+
+
+def vendor_body(call: Call, deployment: Deployment, model: str) -> Body:
+    """What the vendor is to get: the row's defaults, the client's members, the vendor's name of the model.
+
+    Raises UnsupportedParamsError for OpenAI parameters that the model does not take, unless they are to be dropped.
+    """
+    body = {**deployment.defaults, **call.body} if deployment.defaults else call.body.copy()
+    for name in OWN.intersection(body):
+        if name != "metadata" or not deployment.provider.takes_metadata:
+            del body[name]
+    body["model"] = model
+    rejected = deployment.rejected_params(model, call.operation).intersection(body)
+    if rejected:
+        _reject(call, deployment, model, body, rejected)
+    if deployment.dropped_params:
+        for name in deployment.dropped_params:
+            body.pop(name, None)
+    if call.stream:
+        if deployment.asks_for_usage and "stream_options" not in rejected:
+            options = body.get("stream_options")
+            body["stream_options"] = {**options, "include_usage": True} if options else {"include_usage": True}
+    else:
+        body.pop("stream_options", None)
+    return body
+
+
+def _reject(call: Call, deployment: Deployment, model: str, body: Body, rejected: frozenset[str]) -> None:
+    """Drop parameters that the model does not take, or say so."""
+    drops = deployment.drop_params or call.options.drop_params
+    # A null says nothing, an additional_drop_params entry is dropped anyway, and stream_options is ours to care for.
+    refused = [
+        name
+        for name in sorted(rejected)
+        if body[name] is not None and name not in deployment.dropped_params and name != "stream_options" and not drops
+    ]
+    if refused:
+        raise UnsupportedParamsError(
+            f"{deployment.provider_name} does not support parameters: {', '.join(refused)}, for model={model}. "
+            "To drop them set `drop_params: true` in litellm_settings or litellm_params; to send them all the same "
+            "list them in `allowed_openai_params`.",
+            provider=deployment.provider_name,
+        )
+    for name in rejected:
+        del body[name]

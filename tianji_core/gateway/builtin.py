@@ -1,0 +1,153 @@
+"""What needs no package of its own: registered through the same door as any plugin."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+
+from tianji_core.api.auth import AuthBackend, Credentials
+from tianji_core.api.call import Principal
+from tianji_core.api.callback import Callback, CallRecord
+from tianji_core.api.errors import AuthenticationError, GatewayError
+from tianji_core.api.provider import ProviderSettings
+from tianji_core.api.standard_payload import standard_payload
+from tianji_core.discovery import Registry
+from tianji_core.openai_compat import OpenAICompatible
+from tianji_core.routing import SimpleShuffle
+
+
+class AnyOpenAICompatible(OpenAICompatible):
+    """`openai_compatible/…`: any server that speaks OpenAI's API, at the address that the row gives."""
+
+    name = "openai_compatible"
+    key_required = False
+    api_key_env = ("OPENAI_COMPATIBLE_API_KEY",)
+    api_base_env = ("OPENAI_COMPATIBLE_API_BASE",)
+
+
+def register_builtins(registry: Registry) -> None:
+    """Hand the built-in objects to a registry, once."""
+    if "openai_compatible" in registry.names("provider"):
+        return
+    registry.register("provider", "openai_compatible", AnyOpenAICompatible, ProviderSettings)
+    registry.register("provider", "custom_openai", AnyOpenAICompatible, ProviderSettings)
+    registry.register("routing_strategy", "simple-shuffle", lambda _settings: SimpleShuffle())
+
+
+class MasterKey(AuthBackend):
+    """The admin's key from the config. A wrong key is nobody's, so another backend may know it."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+        self.principal = Principal(
+            key_hash=hashlib.sha256(self._key).hexdigest(),
+            user_id="default_user_id",
+            roles=frozenset({"proxy_admin"}),
+        )
+
+    def check(self, key: str | None) -> Principal | None:
+        """The admin, if this is his key; takes the same time for every wrong one."""
+        if key is not None and hmac.compare_digest(key.encode("utf-8", "surrogateescape"), self._key):
+            return self.principal
+        return None
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        return self.check(credentials.key)
+
+
+class CustomAuth(AuthBackend):
+    """`general_settings.custom_auth`: a function `(request, api_key)` beside the config that says who calls.
+
+    It returns a Principal, a text (the key's alias), or an object with the reference's attributes (`user_id`,
+    `team_id`, `user_role`, …), and raises to refuse.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        scope = {
+            "type": "http",
+            "method": credentials.method,
+            "path": credentials.path,
+            "query_string": b"",
+            "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in credentials.headers],
+        }
+        try:
+            found = self._function(Request(scope), credentials.key)
+            if inspect.isawaitable(found):
+                found = await found
+        except GatewayError:
+            raise
+        except Exception as error:
+            raise AuthenticationError("Authentication Error: refused by custom auth.", type="auth_error") from error
+        return _principal(found, credentials.key)
+
+
+def _principal(found: Any, key: str | None) -> Principal | None:
+    if found is None or isinstance(found, Principal):
+        return found
+    key_hash = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest() if key else None
+    if isinstance(found, str):
+        return Principal(key_hash=key_hash, key_alias=found, roles=frozenset({"internal_user"}))
+    role = getattr(found, "user_role", None)
+    role = getattr(role, "value", role) or "internal_user"
+    return Principal(
+        key_hash=key_hash,
+        key_alias=getattr(found, "key_alias", None),
+        user_id=getattr(found, "user_id", None),
+        team_id=getattr(found, "team_id", None),
+        organization_id=getattr(found, "org_id", None),
+        roles=frozenset({str(role)}),
+        models=frozenset(getattr(found, "models", None) or ()),
+        metadata=dict(getattr(found, "metadata", None) or {}),
+    )
+
+
+class CustomLogger(Callback):
+    """A logger written for the reference: an object with `async_log_success_event` and its kin.
+
+    It gets what those methods get there: `kwargs` (with `standard_logging_object`), the answer, start and end time.
+    """
+
+    wants_content = True
+    METHODS = ("log_success_event", "log_failure_event", "async_log_success_event", "async_log_failure_event")
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+
+    @classmethod
+    def fits(cls, found: Any) -> bool:
+        """Whether an object is such a logger."""
+        return any(callable(getattr(found, method, None)) for method in cls.METHODS)
+
+    async def on_call(self, record: CallRecord) -> None:
+        outcome = record.outcome
+        kwargs = {
+            "litellm_call_id": record.id,
+            "model": record.upstream_model or record.model,
+            "messages": (record.request or {}).get("messages"),
+            "stream": record.stream,
+            "call_type": record.operation,
+            "litellm_params": {"metadata": dict(record.metadata)},
+            "exception": record.error.message if record.error is not None else None,
+            "standard_logging_object": standard_payload(record),
+        }
+        start, end = (_datetime(seconds) for seconds in (record.started_at, record.ended_at))
+        for prefix in ("", "async_"):
+            method = getattr(self._logger, f"{prefix}log_{outcome}_event", None)
+            if method is not None:
+                result = method(kwargs, record.response, start, end)
+                if inspect.isawaitable(result):
+                    await result
+
+
+def _datetime(seconds: float) -> Any:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC)

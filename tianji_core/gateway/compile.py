@@ -1,0 +1,310 @@
+"""From a config to a gateway: every plugin loaded, every deployment made, every list a tuple of ready objects.
+
+Whatever cannot work is found here, all of it in one go, and told with the config's file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tianji_core.api.auth import AuthBackend
+from tianji_core.api.callback import Callback
+from tianji_core.api.guardrail import Guardrail
+from tianji_core.api.routing import RoutingStrategy
+from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
+from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
+from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
+from tianji_core.gateway.deployments import DeploymentBuilder
+from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
+from tianji_core.gateway.limits import Limits
+from tianji_core.gateway.pipeline import Pipeline
+from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
+from tianji_core.telemetry import CallbackDispatcher, get_logger
+from tianji_core.telemetry.dispatcher import Subscription
+from tianji_core.transport import HttptoolsTransport, Transport
+
+KeyPath = tuple[str | int, ...]
+log = get_logger("tianji.start")
+
+STAGES = frozenset({"pre_call", "during_call", "post_call"})
+MEBIBYTE = 1024 * 1024
+
+
+class Compiler:
+    """One run from config to parts. `problems` fills as it goes; `finish` raises them."""
+
+    def __init__(self, loaded: Loaded, registry: Registry, stats: Stats | None = None) -> None:
+        self.loaded = loaded
+        self.config: Config = loaded.config
+        self.registry = registry
+        self.settings = Settings.read(loaded.environ)
+        self.problems: list[Problem] = []
+        self._stats = stats
+        register_builtins(registry)
+
+    def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], Transport]:
+        """All parts of the gateway. Raises ConfigError with everything that is wrong."""
+        self._extensions()
+        transport = self._transport()
+        deployments = self._deployments(transport)
+        strategy = self._strategy()
+        guardrails = self._guardrails()
+        callbacks = self._callbacks()
+        auth = self._auth_backends()
+        aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
+        models = ModelTable(deployments, aliases)
+        self._check_aliases(models)
+        if self.problems:
+            raise ConfigError(Report.of(self.problems))
+        stats = self._stats if self._stats is not None else Stats(strategy.samples)
+        stats.forget_all_but({d.id for d in deployments})
+        pipeline = Pipeline(
+            models=models,
+            strategy=strategy,
+            stats=stats,
+            retries=self._retries(),
+            fallbacks=self._fallbacks(),
+            guardrails=guardrails,
+            callbacks=callbacks,
+            limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
+            keeps_content=not self.config.litellm_settings.turn_off_message_logging,
+            max_response_bytes=int(self.config.general_settings.max_response_size_mb * MEBIBYTE),
+        )
+        return pipeline, auth, transport
+
+    # -- the kinds of plugin -----------------------------------------------------------------------------------
+
+    def _extensions(self) -> None:
+        for index, name in enumerate(self.config.plugins):
+            try:
+                self.registry.load_extension(name, self._wanted(("plugins", index)))
+            except PluginError as error:
+                self.note_plugin(error)
+        for index, entry in enumerate(self.config.litellm_settings.custom_provider_map):
+            path = ("litellm_settings", "custom_provider_map", index)
+            handler = self._attribute(entry.custom_handler, path)
+            if handler is None or entry.provider in self.registry.names("provider"):
+                continue
+            try:
+                self.registry.register("provider", entry.provider, handler)
+            except PluginError as error:
+                self.note_plugin(error)
+
+    def _transport(self) -> Transport:
+        settings = self.config.litellm_settings
+        try:
+            return HttptoolsTransport(ssl_verify=settings.ssl_verify, ssl_certificate=settings.ssl_certificate)
+        except (OSError, ValueError) as error:
+            self.problem(("litellm_settings", "ssl_verify"), f"cannot set up TLS: {error}")
+            return HttptoolsTransport()
+
+    def _deployments(self, transport: Transport) -> list[Deployment]:
+        builder = DeploymentBuilder(self, transport)
+        deployments = [builder.build(row) for row in self.config.model_list]
+        found: dict[str, Deployment] = {}
+        for row, deployment in zip(self.config.model_list, deployments, strict=True):
+            if deployment is None:
+                continue
+            if deployment.id in found:
+                # Two rows that say the same are two deployments all the same: they share the load.
+                if row.model_info.id is not None:
+                    self.problem(("model_list", row.index, "model_info", "id"), "the id stands in another row too")
+                deployment.id = f"{deployment.id}-{row.index}"
+            found[deployment.id] = deployment
+        return list(found.values())
+
+    def _strategy(self) -> RoutingStrategy:
+        router = self.config.router_settings
+        path = ("router_settings", "routing_strategy")
+        made = self.make("routing_strategy", router.routing_strategy, router.routing_strategy_args, path)
+        return made if isinstance(made, RoutingStrategy) else SimpleShuffle()
+
+    def _guardrails(self) -> GuardrailChain:
+        active: list[ActiveGuardrail] = []
+        for index, row in enumerate(self.config.guardrails):
+            params = row.litellm_params
+            path = ("guardrails", index, "litellm_params")
+            values = {"guardrail": params.guardrail, "default_on": params.default_on, **params.extra}
+            stages = [stage for stage in params.mode if stage in STAGES]
+            if not stages:
+                self.problem(
+                    (*path, "mode"), f"{', '.join(params.mode)} is known, not honoured yet", severity="warning"
+                )
+                continue
+            values["mode"] = stages
+            made = self.make("guardrail", params.guardrail, values, (*path, "guardrail"), inside=path)
+            if not isinstance(made, Guardrail):
+                continue
+            for stage in stages:
+                if stage not in made.stages:
+                    able = ", ".join(sorted(made.stages))
+                    self.problem((*path, "mode"), f"{params.guardrail} cannot run at {stage}", f"It can at: {able}.")
+            kept = frozenset(stage for stage in stages if stage in made.stages)
+            active.append(ActiveGuardrail(row.guardrail_name, made, kept, params.default_on))
+        return GuardrailChain(active)
+
+    def _callbacks(self) -> CallbackDispatcher:
+        settings = self.config.litellm_settings
+        wanted: dict[str, tuple[KeyPath, set[str]]] = {}
+        for key, outcomes in (
+            ("callbacks", {"success", "failure"}),
+            ("success_callback", {"success"}),
+            ("failure_callback", {"failure"}),
+        ):
+            for index, name in enumerate(getattr(settings, key)):
+                _, known = wanted.setdefault(name, (("litellm_settings", key, index), set()))
+                known |= outcomes
+        subscriptions = []
+        for name, (path, outcomes) in wanted.items():
+            callback = self._callback(name, path)
+            if callback is not None:
+                subscriptions.append(Subscription(name, callback, "success" in outcomes, "failure" in outcomes))
+        return CallbackDispatcher(subscriptions)
+
+    def _callback(self, name: str, path: KeyPath) -> Callback | None:
+        values = dict(self.config.callback_settings.get(name) or {})
+        plugin = str(values.pop("callback_type", name))
+        if "." in name:
+            found = self._attribute(name, path)
+            if found is None or isinstance(found, Callback):
+                return found
+            if CustomLogger.fits(found):
+                return CustomLogger(found)
+            self.problem(path, f"{name} is neither a Callback nor a custom logger with log_…_event methods")
+            return None
+        if plugin == "generic_api" and self.config.litellm_settings.generic_logger_headers:
+            values.setdefault("headers", dict(self.config.litellm_settings.generic_logger_headers))
+        inside = ("callback_settings", name) if name in self.config.callback_settings else path
+        made = self.make("callback", plugin, values, path, inside=inside)
+        return made if isinstance(made, Callback) else None
+
+    def _auth_backends(self) -> tuple[AuthBackend, ...]:
+        general = self.config.general_settings
+        backends: list[AuthBackend] = []
+        if general.custom_auth:
+            function = self._attribute(general.custom_auth, ("general_settings", "custom_auth"))
+            if callable(function):
+                backends.append(CustomAuth(function))
+            elif function is not None:
+                self.problem(("general_settings", "custom_auth"), f"{general.custom_auth} is not a function")
+        names = general.auth_backends or ["master_key"]
+        for index, name in enumerate(names):
+            path = ("general_settings", "auth_backends", index)
+            if name == "master_key":
+                key = general.master_key or self.settings.master_key
+                if key:
+                    backends.append(MasterKey(key))
+                continue
+            made = self.make("auth_backend", name, {}, path)
+            if isinstance(made, AuthBackend):
+                backends.append(made)
+        return tuple(backends)
+
+    # -- settings of the router ----------------------------------------------------------------------------------
+
+    def _retries(self) -> RetryPolicy:
+        router, settings = self.config.router_settings, self.settings
+        return RetryPolicy(
+            num_retries=router.num_retries,
+            retry_after=router.retry_after,
+            initial_delay=settings.initial_retry_delay,
+            max_delay=settings.max_retry_delay,
+            jitter=settings.jitter,
+        )
+
+    def _fallbacks(self) -> Fallbacks:
+        router = self.config.router_settings
+        general = _table(router.fallbacks)
+        if router.default_fallbacks:
+            general.setdefault("*", list(router.default_fallbacks))
+        return Fallbacks(
+            general,
+            _table(router.context_window_fallbacks),
+            _table(router.content_policy_fallbacks),
+            router.max_fallbacks,
+        )
+
+    def _check_aliases(self, models: ModelTable) -> None:
+        for name, (group, _) in models.aliases.items():
+            if group not in models.groups:
+                path = ("router_settings", "model_group_alias", name)
+                self.problem(path, f'no model is called "{group}"', severity="warning")
+
+    # -- helpers ---------------------------------------------------------------------------------------------------
+
+    def make(
+        self, kind: str, name: str, values: Mapping[str, Any], path: KeyPath, *, inside: KeyPath | None = None
+    ) -> Any:
+        """An object of a plugin, made from validated settings; None after a problem, which is noted.
+
+        `path` is where the config names the plugin, `inside` where its settings stand.
+        """
+        found: Any
+        if "." in name and kind != "provider":
+            found = self._attribute(name, path)
+            if found is None:
+                return None
+            factory, model = found, None
+        else:
+            try:
+                registered: Registered = self.registry.load(kind, name, self._wanted(path))
+            except PluginError as error:
+                self.note_plugin(error)
+                return None
+            factory, model = registered.factory, registered.settings
+        settings = self.validate(model, values, inside if inside is not None else path)
+        if model is not None and settings is None:
+            return None
+        try:
+            return factory(settings if model is not None else dict(values))
+        except Exception as error:
+            self.problem(path, f"{name} cannot be set up: {error}")
+            return None
+
+    def validate(self, model: type[BaseModel] | None, values: Mapping[str, Any], path: KeyPath) -> BaseModel | None:
+        """Settings of a plugin, or None after noting what is wrong with them. Never shows a value."""
+        if model is None:
+            return None
+        if "environ" in model.model_fields:
+            values = {**values, "environ": self.loaded.environ}
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_input=False, include_context=False):
+                self.problem((*path, *detail["loc"]), detail["msg"][:1].lower() + detail["msg"][1:])
+            return None
+
+    def problem(self, path: KeyPath, message: str, hint: str | None = None, *, severity: str = "error") -> None:
+        """Note what is wrong at a place of the config."""
+        level = "warning" if severity == "warning" else "error"
+        found = Problem(level, "plugin", self.loaded.where(path), self.loaded.spelling(path), message, hint)  # type: ignore[arg-type]
+        (self.problems if level == "error" else self.loaded.report.problems).append(found)
+
+    def honoured(self, path: KeyPath, keys: Iterable[str]) -> None:
+        """Take back that these keys are not honoured: the plugin in use has settings of these names."""
+        places = {self.loaded.spelling((*path, key)) for key in keys}
+        problems = self.loaded.report.problems
+        problems[:] = [p for p in problems if not (p.kind == "not-honoured" and p.key_path in places)]
+
+    def _attribute(self, name: str, path: KeyPath) -> Any:
+        try:
+            return load_attribute(name, self.loaded.path, self._wanted(path))
+        except PluginError as error:
+            self.note_plugin(error)
+            return None
+
+    def _wanted(self, path: KeyPath) -> str:
+        return f"{self.loaded.where(path)}: {self.loaded.spelling(path)}"
+
+    def note_plugin(self, error: PluginError) -> None:
+        """Note a plugin that cannot be used."""
+        log.debug("plugin refused", exc_info=error)  # the traceback is for `--debug`
+        # The error's own text begins with the place already.
+        self.problems.append(Problem("error", "plugin", "", "", str(error)))
+
+
+def _table(rows: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, list[Any]]:
+    return {group: list(targets) for row in rows for group, targets in row.items()}

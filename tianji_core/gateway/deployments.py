@@ -1,0 +1,164 @@
+"""From a row of `model_list` to a deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from tianji_core.api.provider import Provider, ProviderSettings
+from tianji_core.config.schema import Deployment as Row
+from tianji_core.discovery import PluginError
+from tianji_core.routing import Deployment
+from tianji_core.transport import DEFAULT_TIMEOUTS, Timeouts, Transport
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.compile import Compiler
+
+_BARE_NAMES = (
+    ("openai", ("gpt-", "chatgpt-", "o1", "o3", "o4", "text-embedding-", "ft:gpt-")),
+    ("anthropic", ("claude-",)),
+    ("cohere", ("command-",)),
+    ("mistral", ("mistral-", "codestral-")),
+)
+"""Providers of model names that people write without one, as the reference allows for known models."""
+
+BODY_PARAMS_OF_THE_ROW = frozenset({"metadata", "stream"})
+"""OpenAI parameters that make no sense as a default for every call."""
+
+
+class DeploymentBuilder:
+    """Builds the deployments of one config; problems go to the compiler."""
+
+    def __init__(self, compiler: Compiler, transport: Transport) -> None:
+        self._compiler = compiler
+        self._transport = transport
+        self._credentials = {c.credential_name: c for c in compiler.config.credential_list}
+
+    def build(self, row: Row) -> Deployment | None:
+        """The deployment of a row, or None after noting why there is none."""
+        compiler, params = self._compiler, row.litellm_params
+        path = ("model_list", row.index, "litellm_params")
+        split = self._provider_and_model(row)
+        if split is None:
+            return None
+        name, model = split
+        try:
+            registered = compiler.registry.load("provider", name, f"{self._at(row)}")
+        except PluginError as error:
+            compiler.note_plugin(error)
+            return None
+        values, defaults = self._values(row, registered.settings or ProviderSettings, model)
+        if values is None:
+            return None
+        settings = compiler.validate(registered.settings or ProviderSettings, values, path)
+        if settings is None:
+            return None
+        try:
+            provider = registered.factory(settings)
+        except Exception as error:
+            compiler.problem(path, f"provider {name} cannot be set up: {error}")
+            return None
+        if not isinstance(provider, Provider):
+            compiler.problem((*path, "model"), f"provider {name} made something that is no Provider")
+            return None
+        timeouts, stream_timeouts = self._timeouts(row)
+        general, litellm = compiler.config.general_settings, compiler.config.litellm_settings
+        supported = provider.supported_params(model, "chat") if "chat" in provider.capabilities.operations else None
+        return Deployment(
+            id=row.id,
+            model_name=row.model_name,
+            model=model,
+            provider_name=name,
+            provider=provider,
+            transport=self._transport,
+            timeouts=timeouts,
+            stream_timeouts=stream_timeouts,
+            weight=params.weight,
+            rpm=params.rpm,
+            tpm=params.tpm,
+            order=params.order if params.order is not None else 1,
+            info={**row.model_info.model_dump(exclude_none=True), "id": row.id},
+            num_retries=params.num_retries,
+            defaults=defaults,
+            drop_params=litellm.drop_params if params.drop_params is None else params.drop_params,
+            dropped_params=frozenset(params.additional_drop_params),
+            allowed_params=frozenset(params.allowed_openai_params),
+            mock_response=params.mock_response,
+            api_base=_shown(getattr(provider, "api_base", None) or params.address),
+            needs_authorize=type(provider).authorize is not Provider.authorize,
+            asks_for_usage=general.always_include_stream_usage is not False
+            and (supported is None or "stream_options" in supported),
+            shows_usage=general.always_include_stream_usage is True,
+        )
+
+    def _provider_and_model(self, row: Row) -> tuple[str, str] | None:
+        """The provider's name and the vendor's name of the model, from `model` and `custom_llm_provider`."""
+        model, given = row.litellm_params.model, row.litellm_params.custom_llm_provider
+        prefix, slash, rest = model.partition("/")
+        if given:
+            return given, rest if slash and prefix == given else model
+        if slash:
+            return prefix, rest
+        for provider, starts in _BARE_NAMES:
+            if model.startswith(starts):
+                return provider, model
+        path = ("model_list", row.index, "litellm_params", "model")
+        self._compiler.problem(path, f'"{model}" names no provider', f"Write provider/{model}, openai/{model} for one.")
+        return None
+
+    def _values(self, row: Row, model: type[Any], name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """What the row says to the provider, and what it adds to every body."""
+        params = row.litellm_params
+        values: dict[str, Any] = {}
+        if params.litellm_credential_name is not None:
+            credential = self._credentials.get(params.litellm_credential_name)
+            if credential is None:
+                path = ("model_list", row.index, "litellm_params", "litellm_credential_name")
+                known = ", ".join(sorted(self._credentials)) or "none"
+                self._compiler.problem(path, "no such credential", f"credential_list has: {known}.")
+                return None, {}
+            values.update(credential.values())
+        vendor = {key: value for key, value in params.vendor_params.items() if value is not None}
+        own = {key: value for key, value in (params.model_extra or {}).items() if key in model.model_fields}
+        values.update({key: value for key, value in own.items() if value is not None})
+        self._compiler.honoured(("model_list", row.index, "litellm_params"), own)
+        given = {
+            "api_key": params.api_key,
+            "api_base": params.address,
+            "api_version": params.api_version,
+            "organization": params.organization,
+            "extra_headers": params.all_headers or None,
+        }
+        values.update({key: value for key, value in given.items() if value is not None})
+        values["model"] = name
+        values["modify_params"] = self._compiler.config.litellm_settings.modify_params
+        defaults = {key: value for key, value in vendor.items() if key not in model.model_fields}
+        defaults.update({k: v for k, v in params.openai_params.items() if k not in BODY_PARAMS_OF_THE_ROW})
+        defaults.update(params.extra_body)
+        return values, {key: value for key, value in defaults.items() if value is not None}
+
+    def _timeouts(self, row: Row) -> tuple[Timeouts, Timeouts]:
+        """Whole answers may take `timeout` in all; of a stream, `stream_timeout` bounds each silence."""
+        router, params = self._compiler.config.router_settings, row.litellm_params
+        total = params.timeout if params.timeout is not None else router.timeout
+        silence = params.stream_timeout if params.stream_timeout is not None else router.stream_timeout
+        plain = Timeouts(first_byte=total, between_chunks=total, total=total)
+        if silence is None:
+            silence = min(total, DEFAULT_TIMEOUTS.first_byte or total)
+        return plain, Timeouts(first_byte=silence, between_chunks=silence, total=total)
+
+    def _at(self, row: Row) -> str:
+        where = self._compiler.loaded.where(("model_list", row.index, "litellm_params", "model"))
+        return f"{where}: model_list[{row.index}]"
+
+
+def _shown(url: str | None) -> str | None:
+    """A URL as it may be shown: without user, password and query."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return None
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

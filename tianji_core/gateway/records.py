@@ -1,0 +1,46 @@
+"""Writing a finished call down."""
+
+from __future__ import annotations
+
+import time
+
+from tianji_core.api.callback import CallRecord, ErrorRecord
+from tianji_core.api.errors import GatewayError
+from tianji_core.gateway.call import Call
+
+
+def make_record(call: Call, error: GatewayError | None, *, content: bool) -> CallRecord:
+    """The record of a call that has ended; `content` says whether prompt and answer may be in it."""
+    deployment = call.deployment
+    return CallRecord(
+        id=call.id,
+        operation=call.operation,
+        dialect=call.dialect,
+        route=call.route,
+        outcome="success" if error is None else "failure",
+        stream=call.stream,
+        model=call.model,
+        model_group=call.group,
+        upstream_model=call.upstream_model,
+        deployment_id=deployment.id if deployment is not None else None,
+        provider=deployment.provider_name if deployment is not None else None,
+        api_base=deployment.api_base if deployment is not None else None,
+        started_at=call.started_at,
+        first_chunk_at=call.first_chunk_at,
+        ended_at=time.time(),
+        usage=call.usage,
+        principal=call.principal,
+        end_user=call.end_user,
+        tags=call.tags,
+        metadata=call.metadata,
+        client=call.client,
+        user_agent=call.header(b"user-agent"),
+        attempts=tuple(call.attempts),
+        fallbacks=call.fallbacks,
+        guardrails=tuple(call.guardrails),
+        request=call.body if content else None,
+        response=call.response if content else None,
+        error=None
+        if error is None
+        else ErrorRecord(type(error).__name__, error.http_status, error.message, error.provider),
+    )

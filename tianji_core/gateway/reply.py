@@ -1,0 +1,149 @@
+"""What the pipeline hands to whoever called it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError, RequestTimeoutError
+from tianji_core.api.provider import Body, LocalReply
+from tianji_core.gateway.call import Call
+from tianji_core.gateway.transforms import StreamTransform
+from tianji_core.transport import TransportError, TransportTimeout
+from tianji_core.transport.errors import LimitExceeded, ProtocolError
+
+
+class Source(Protocol):
+    """A streamed answer as it arrives: an upstream response, or a provider's own."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    async def aclose(self) -> None: ...
+
+
+class Reply:
+    """A whole answer, in the caller's dialect."""
+
+    __slots__ = ("body",)
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+
+
+class StreamReply:
+    """A streamed answer: an async iterator of bytes in the caller's dialect, to be closed whatever happens.
+
+    A failure before the first chunk is raised by `start`, so that another deployment can be tried. A failure after
+    it ends the iteration by raising the GatewayError: only the route knows how its dialect tells errors in a stream.
+    """
+
+    def __init__(self, call: Call, source: Source, transform: StreamTransform) -> None:
+        self._call = call
+        self._source = source
+        self._chunks = source.__aiter__()
+        self._transform = transform
+        self._first = b""
+        self._ended = False
+        self._closed = False
+        self.on_end: Callable[[StreamReply, GatewayError | None], None] | None = None
+
+    @property
+    def transform(self) -> StreamTransform:
+        return self._transform
+
+    async def start(self) -> None:
+        """Wait for the first chunk. Raises the GatewayError of a stream that fails before it."""
+        try:
+            self._first = await self.__anext__()
+        except BaseException:
+            await self._release()
+            raise
+        self._call.first_chunk_at = time.time()
+
+    def __aiter__(self) -> StreamReply:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        transform = self._transform
+        try:
+            while not self._ended:
+                if transform.error is not None:
+                    raise transform.error  # what was good has gone out with the step before
+                try:
+                    out = transform.feed(await self._chunks.__anext__())
+                except StopAsyncIteration:
+                    self._ended = True
+                    out = transform.finish()
+                except TransportError as error:
+                    raise transport_failure(error) from error
+                if out:
+                    return out
+            if transform.error is not None:
+                raise transform.error
+        except GatewayError as error:
+            await self._end(error)
+            raise
+        await self._end(None)
+        raise StopAsyncIteration
+
+    async def aclose(self, error: GatewayError | None = None) -> None:
+        """End the stream; `error` says why, if it ends before its time."""
+        await self._end(error)
+
+    async def _end(self, error: GatewayError | None) -> None:
+        if self._closed:
+            return
+        await self._release()
+        if self.on_end is not None:
+            self.on_end(self, error)
+
+    async def _release(self) -> None:
+        self._closed = True
+        await self._source.aclose()
+
+
+class HeldStream(StreamReply):
+    """A stream that was read and judged before any of it goes out."""
+
+    def __init__(self, call: Call, pieces: list[bytes]) -> None:
+        self._pieces = iter(pieces)
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
+
+    async def aclose(self, error: GatewayError | None = None) -> None:
+        """Nothing is open any more."""
+
+
+class LocalSource:
+    """The streamed answer of a provider that needs no network."""
+
+    def __init__(self, reply: LocalReply) -> None:
+        self._reply = reply
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if isinstance(self._reply.body, bytes):
+            yield self._reply.body
+            return
+        for delay, data in self._reply.body:
+            if delay > 0:
+                await asyncio.sleep(delay)
+            yield data
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def transport_failure(error: TransportError) -> GatewayError:
+    """A failure of the connection as the caller is told of it: no host, no address. The cause keeps those."""
+    if isinstance(error, TransportTimeout):
+        return RequestTimeoutError("The provider did not answer in time.")
+    if isinstance(error, (ProtocolError, LimitExceeded)):
+        return BadGatewayError("The provider's answer makes no sense.")
+    return APIConnectionError("Connection error.")

@@ -1,0 +1,180 @@
+"""From a vendor's error answer to our error tree: the rules that OpenAI-shaped vendors share.
+
+The texts looked for are listed with their vendors in OpenAI's error-code guide and the vendors' own pages; they are
+compared in lower case.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from tianji_core.api.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ContentPolicyViolationError,
+    ContextWindowExceededError,
+    GatewayError,
+    RateLimitError,
+    UnprocessableEntityError,
+    error_class_for,
+)
+from tianji_core.api.http import Headers
+
+MAX_MESSAGE = 2000
+"""Characters of a vendor's text that are passed on; more than that is a page, not a message."""
+
+_CONTEXT_TEXTS = (
+    "this model's maximum context length is",
+    "string too long. expected a string with maximum length",
+    "input tokens exceed the configured limit",
+    "model's maximum context limit",
+    "is longer than the model's context length",
+    "exceeds the available context size",
+    "length limit exceeded",
+    "`inputs` tokens + `max_new_tokens` must be",
+)
+_CONTEXT_EXCEPT = ("string_above_max_length", "invalid 'user'")
+_POLICY_TEXTS = (
+    "content_policy_violation",
+    "request was rejected as a result of the safety system",
+    "the response was filtered due to the prompt triggering",
+    "content filtering policy",
+)
+
+
+def parse_error(status: int, headers: Headers, body: bytes, provider: str) -> GatewayError:
+    """The error that an answer outside 2xx means, for bodies in OpenAI's shape or near it. Never raises."""
+    fields = _error_fields(body)
+    return classify(
+        status,
+        _text(fields.get("message")) or _plain_message(status, body),
+        kind=_text(fields.get("type")),
+        param=_text(fields.get("param")),
+        code=_text(fields.get("code")),
+        provider=provider,
+        headers=headers,
+    )
+
+
+def classify(
+    status: int,
+    message: str,
+    *,
+    kind: str | None = None,
+    param: str | None = None,
+    code: str | None = None,
+    provider: str | None = None,
+    headers: Headers | None = None,
+) -> GatewayError:
+    """The error class of a vendor's status, code and text.
+
+    A vendor's own `type` is kept on plain 400s and 422s only: there it says something about the request; on other
+    statuses clients go by the type that belongs to the status.
+    """
+    if status < 400:
+        status = 502  # a redirect, say: nobody follows it, and it is no answer
+    cls = by_status = error_class_for(status)
+    text = message.lower()
+    if issubclass(cls, BadRequestError) or status == 413:
+        if code == "context_length_exceeded" or is_context_window(text):
+            cls, kind, param = ContextWindowExceededError, None, None
+        elif is_content_policy(text, code):
+            cls, kind, param = ContentPolicyViolationError, None, None
+        elif "incorrect api key provided" in text:
+            cls, kind = AuthenticationError, None
+        elif "request too large" in text and "tokens per min" in text:
+            cls, kind = RateLimitError, None
+    keeps_type = cls in (BadRequestError, UnprocessableEntityError)
+    return cls(
+        message[:MAX_MESSAGE],
+        status=status if cls is by_status else None,
+        type=kind if keeps_type else None,
+        param=param if keeps_type else None,
+        code=code,
+        provider=provider,
+        retry_after=parse_retry_after(headers) if headers is not None else None,
+        headers=headers,
+    )
+
+
+def is_context_window(text: str) -> bool:
+    """Whether a lower-case error text says that the prompt is too long for the model."""
+    return any(t in text for t in _CONTEXT_TEXTS) and not any(t in text for t in _CONTEXT_EXCEPT)
+
+
+def is_content_policy(text: str, code: str | None = None) -> bool:
+    """Whether a vendor's safety system refused the prompt; `text` is in lower case."""
+    if code in ("content_policy_violation", "content_filter"):
+        return True
+    if any(t in text for t in _POLICY_TEXTS):
+        return True
+    return "invalid prompt" in text and "violating our usage policy" in text
+
+
+def parse_retry_after(headers: Headers, now: float | None = None) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or an HTTP date, RFC 9110 §10.2.3)."""
+    millis = headers.get("retry-after-ms")
+    if millis is not None:
+        seconds = _number(millis)
+        if seconds is not None:
+            return seconds / 1000
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds
+    try:
+        when = parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return max(0.0, when - (time.time() if now is None else now))
+
+
+def _number(value: str) -> float | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 1e7 else None  # also keeps nan and inf out
+
+
+def _error_fields(body: bytes) -> dict[str, Any]:
+    """`error` of the body, or what stands for it: some vendors send a bare string, `message` or `detail`."""
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        return {}
+    if isinstance(value, list) and value:  # Gemini's OpenAI surface wraps the object in a list
+        value = value[0]
+    if not isinstance(value, dict):
+        return {}
+    error = value.get("error", value)
+    if isinstance(error, dict):
+        if not error.get("message"):
+            message = value.get("message") or value.get("detail") or error.get("detail")
+            return {**error, "message": message}
+        return error
+    return {"message": error if isinstance(error, str) else value.get("message"), "code": value.get("code")}
+
+
+def _text(value: Any) -> str | None:
+    """A field as text; validation errors come as lists or objects and are shown as JSON."""
+    if value is None or isinstance(value, str):
+        return value or None
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return None
+
+
+def _plain_message(status: int, body: bytes) -> str:
+    """A message for a body that is no JSON: short plain text is shown, pages of HTML are not."""
+    text = body[:MAX_MESSAGE].decode("utf-8", "replace").strip()
+    if text and not text.startswith(("<", "{", "[")) and len(text) <= 500 and text.isprintable():
+        return text
+    return f"The provider answered with status {status} and no readable message."

@@ -1,0 +1,146 @@
+"""The provider base for vendors that speak OpenAI's API."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import orjson
+
+from tianji_core.api.errors import (
+    AuthenticationError,
+    BadGatewayError,
+    GatewayError,
+    UnsupportedCapabilityError,
+)
+from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.provider import (
+    Body,
+    Capabilities,
+    ModelRequest,
+    Operation,
+    Provider,
+    ProviderSettings,
+    StreamDecoder,
+)
+from tianji_core.openai_compat.errors import parse_error
+from tianji_core.openai_compat.messages import clean_messages, clean_tools
+from tianji_core.openai_compat.stream import OpenAIStreamDecoder
+from tianji_core.wire.openai import PARAMS
+
+PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
+
+
+class OpenAICompatible(Provider):
+    """An OpenAI-shaped vendor: a subclass gives its name, its address, and what it does otherwise.
+
+    Answers are relayed as bytes. Where a vendor's chunks differ from OpenAI's, `patch_markers` names byte strings
+    (such as `b'"reasoning"'`): only events that hold one of them are decoded and go through `patch_chunk`.
+    """
+
+    default_base: ClassVar[str | None] = None
+    """The vendor's base URL, up to and without `/chat/completions`; None where every customer has his own."""
+    key_required: ClassVar[bool] = True
+    unsupported_params: ClassVar[frozenset[str]] = frozenset()
+    """OpenAI parameters that the vendor does not take."""
+    patch_markers: ClassVar[tuple[bytes, ...]] = ()
+    capabilities: ClassVar[Capabilities] = Capabilities.of(
+        "chat",
+        "embeddings",
+        features=(
+            "streaming",
+            "tools",
+            "parallel_tools",
+            "tool_choice",
+            "json_object",
+            "json_schema",
+            "images",
+            "reasoning",
+            "logprobs",
+            "seed",
+            "n",
+        ),
+    )
+    relays: ClassVar[bool] = True
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        super().__init__(settings)
+        base = settings.api_base or settings.env(*self.api_base_env) or self.default_base
+        if not base:
+            wanted = " or ".join(self.api_base_env)
+            raise ValueError(f"api_base is needed{f' (or {wanted} in the environment)' if wanted else ''}")
+        self.api_base = base.rstrip("/")
+        self.api_key = settings.api_key or settings.env(*self.api_key_env)
+        self._urls = {operation: self.url(operation) for operation in self.capabilities.operations}
+        self._headers = self.headers()
+
+    # -- what a vendor may do otherwise ------------------------------------------------------------------------
+
+    def url(self, operation: Operation) -> str:
+        """The address of an operation; asked once, while the gateway is compiled."""
+        return self.api_base + PATHS[operation]
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Header fields of every request; asked once, while the gateway is compiled."""
+        fields = [("content-type", "application/json")]
+        if self.api_key:
+            fields.append(("authorization", f"Bearer {self.api_key}"))
+        own = {name.lower(): value for name, value in self.settings.extra_headers.items()}
+        return [*((name, value) for name, value in fields if name not in own), *own.items()]
+
+    def system_role(self, model: str) -> str | None:
+        """The role that the model wants in place of `system` and `developer`; None leaves both as they are."""
+        return None
+
+    def adjust_body(self, request: ModelRequest) -> None:
+        """Set members of `request.body` as the vendor wants them. What lies inside is shared: copy it to change it."""
+
+    def patch_response(self, body: Body) -> None:
+        """Change a whole answer in place to OpenAI's shape."""
+
+    def patch_chunk(self, chunk: Body) -> None:
+        """Change a chunk of a stream in place to OpenAI's shape."""
+
+    # -- the contract ------------------------------------------------------------------------------------------
+
+    def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
+        return PARAMS[operation] - self.unsupported_params
+
+    def build_request(self, request: ModelRequest) -> UpstreamRequest:
+        url = self._urls.get(request.operation)
+        if url is None:
+            raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
+        if self.key_required and not self.api_key:
+            names = " or ".join(self.api_key_env)
+            raise AuthenticationError(
+                f"No API key for provider {self.name!r}: set api_key{f' or {names}' if names else ''}.",
+                provider=self.name,
+            )
+        body = request.body
+        if request.operation == "chat":
+            body["messages"] = clean_messages(body["messages"], self.system_role(request.model))
+            if body.get("tools"):
+                body["tools"] = clean_tools(body["tools"])
+        self.adjust_body(request)
+        headers = self._headers
+        if request.headers:
+            headers = [*headers, *request.headers.items()]
+        return UpstreamRequest("POST", url, headers, orjson.dumps(body))
+
+    def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body:
+        try:
+            body = orjson.loads(reply.body)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise BadGatewayError("The provider's answer is not a JSON object.", provider=self.name)
+        if body.get("error") and "choices" not in body and "data" not in body:
+            # Some vendors report failures with status 200.
+            raise self.parse_error(500, reply.headers, reply.body)
+        self.patch_response(body)
+        return body
+
+    def stream_decoder(self, request: ModelRequest) -> StreamDecoder:
+        return OpenAIStreamDecoder(self.parse_error, self.patch_chunk if self.patch_markers else None)
+
+    def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
+        return parse_error(status, headers, body, self.name)

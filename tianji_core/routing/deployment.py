@@ -1,0 +1,61 @@
+"""One row of `model_list`, compiled: everything that does not depend on the single call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tianji_core.api.provider import Operation, Provider
+from tianji_core.transport import Timeouts, Transport
+from tianji_core.wire.openai import PARAMS
+
+_PARAM_CACHE_SIZE = 1000
+"""Models whose parameters a wildcard deployment remembers; a client can ask for any name."""
+
+
+@dataclass(eq=False, slots=True)
+class Deployment:
+    """A deployment as the pipeline uses it. Read-only once the gateway is compiled."""
+
+    id: str
+    model_name: str
+    model: str
+    provider_name: str
+    provider: Provider
+    transport: Transport
+    timeouts: Timeouts
+    stream_timeouts: Timeouts
+    weight: float | None = None
+    rpm: int | None = None
+    tpm: int | None = None
+    order: int = 1
+    tags: tuple[str, ...] = ()
+    info: Mapping[str, Any] = field(default_factory=dict)
+    num_retries: int | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """OpenAI parameters and vendor parameters of the row; what the client sends wins."""
+    drop_params: bool = False
+    dropped_params: frozenset[str] = frozenset()
+    allowed_params: frozenset[str] = frozenset()
+    mock_response: Any = None
+    api_base: str | None = None
+    """Shown in headers and records: without user, password and query."""
+    needs_authorize: bool = False
+    asks_for_usage: bool = True
+    """Whether streams are asked for a usage chunk (`stream_options.include_usage`)."""
+    shows_usage: bool = False
+    """Whether that chunk goes to clients that did not ask for it, too."""
+    _rejected: dict[tuple[str, Operation], frozenset[str]] = field(default_factory=dict, repr=False)
+
+    def rejected_params(self, model: str, operation: Operation) -> frozenset[str]:
+        """The OpenAI parameters that this model does not take and the config does not let through."""
+        key = (model, operation)
+        rejected = self._rejected.get(key)
+        if rejected is None:
+            supported = self.provider.supported_params(model, operation)
+            everything = PARAMS[operation]
+            rejected = frozenset() if supported is None else everything - supported - self.allowed_params
+            if len(self._rejected) < _PARAM_CACHE_SIZE:
+                self._rejected[key] = rejected
+        return rejected

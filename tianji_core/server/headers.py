@@ -1,0 +1,146 @@
+"""Header fields of our answers: what happened to the call, and what the vendor had to say about its limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from tianji_core import __version__
+from tianji_core.api.errors import GatewayError
+from tianji_core.api.http import Headers
+from tianji_core.gateway.call import Call
+
+RawHeader = tuple[bytes, bytes]
+
+NOSNIFF: RawHeader = (b"x-content-type-options", b"nosniff")
+"""All that an answer of a model needs: it is JSON or events, never a page. Each field costs a microsecond."""
+
+SECURITY: tuple[RawHeader, ...] = (
+    NOSNIFF,
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+)
+
+_NOT_COPIED = frozenset(
+    {
+        "accept-ranges",
+        "age",
+        "alt-svc",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "keep-alive",
+        "nel",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "pragma",
+        "report-to",
+        "server",
+        "set-cookie",
+        "strict-transport-security",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "vary",
+        "via",
+        "www-authenticate",
+    }
+)
+"""Fields about the message and the connection between the vendor and us, which say nothing about the call."""
+
+_RATE_LIMITS = frozenset(
+    f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")
+)
+_MAX_COPIED = 64
+_MAX_VALUE = 4096
+_PRINTABLE = bytes(32 if number < 32 or number == 127 else number for number in range(256))
+
+
+class HeaderWriter:
+    """Writes the gateway's own fields, under the configured prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        def name(rest: str) -> bytes:
+            return (prefix + rest).encode()
+
+        self._call_id = name("call-id")
+        self._model_id = name("model-id")
+        self._model_name = name("model-name")
+        self._api_base = name("model-api-base")
+        self._group = name("model-group")
+        self._duration = name("response-duration-ms")
+        self._overhead = name("overhead-duration-ms")
+        self._retries = name("attempted-retries")
+        self._fallbacks = name("attempted-fallbacks")
+        self._guardrails = name("applied-guardrails")
+        self._version: RawHeader = (name("version"), __version__.encode())
+
+    def fields(self, call: Call) -> list[RawHeader]:
+        """The fields of an answered call; empty values are left out."""
+        fields = [
+            (self._call_id, call.id.encode()),
+            self._version,
+            NOSNIFF,
+        ]
+        deployment = call.deployment
+        if deployment is not None:
+            fields.append((self._model_id, _value(deployment.id)))
+            if call.upstream_model:
+                fields.append((self._model_name, _value(call.upstream_model)))
+            if deployment.api_base:
+                fields.append((self._api_base, _value(deployment.api_base)))
+        if call.group:
+            fields.append((self._group, _value(call.group)))
+        total = (time.monotonic() - call.started) * 1000
+        upstream = call.upstream_seconds * 1000
+        fields.append((self._duration, b"%.3f" % total))
+        if not call.stream:
+            fields.append((self._overhead, b"%.3f" % max(0.0, total - upstream)))
+        fields.append((self._retries, b"%d" % call.retries))
+        fields.append((self._fallbacks, b"%d" % call.fallbacks))
+        if call.guardrails:
+            fields.append((self._guardrails, _value(",".join(call.guardrails))))
+        if call.upstream_headers is not None:
+            fields.extend(vendor_fields(call.upstream_headers))
+        return fields
+
+    def error_fields(self, error: GatewayError, call: Call | None) -> list[RawHeader]:
+        """The fields of a failed call, with `retry-after` where the error knows one."""
+        if call is not None:
+            fields = [(self._call_id, call.id.encode()), self._version, NOSNIFF]
+        else:
+            fields = [self._version, NOSNIFF]
+        if call is not None and call.guardrails:
+            fields.append((self._guardrails, _value(",".join(call.guardrails))))
+        if error.retry_after is not None:
+            fields.append((b"retry-after", b"%d" % max(0, round(error.retry_after + 0.499))))
+        if error.headers is not None:
+            fields.extend(vendor_fields(error.headers))
+        return fields
+
+
+def vendor_fields(headers: Headers | Iterable[tuple[str, str]]) -> list[RawHeader]:
+    """A vendor's fields as `llm_provider-<name>`, and its rate limits under their own names too."""
+    fields: list[RawHeader] = []
+    for name, value in headers:
+        if name in _NOT_COPIED or len(value) > _MAX_VALUE:
+            continue
+        raw = _value(value)
+        fields.append((b"llm_provider-" + name.encode("latin-1"), raw))
+        if name in _RATE_LIMITS:
+            fields.append((name.encode(), raw))
+        if len(fields) >= _MAX_COPIED:
+            break
+    return fields
+
+
+def _value(text: str) -> bytes:
+    """Text as a field value: no control characters, whatever a client or vendor put into a name."""
+    return text.encode("latin-1", "replace").translate(_PRINTABLE).strip()

@@ -1,0 +1,97 @@
+"""From an HTTP request to a call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.types import Scope
+
+from tianji_core.api.call import Principal
+from tianji_core.api.errors import BadRequestError, PermissionDeniedError
+from tianji_core.api.provider import Operation
+from tianji_core.gateway.body import check_body, read_options, read_tags
+from tianji_core.gateway.call import Call, CallOptions
+
+_TIMEOUT = b"x-litellm-timeout"
+_STREAM_TIMEOUT = b"x-litellm-stream-timeout"
+_NUM_RETRIES = b"x-litellm-num-retries"
+_OPTION_HEADERS = frozenset({_TIMEOUT, _STREAM_TIMEOUT, _NUM_RETRIES})
+_END_USER_HEADERS = (b"x-litellm-customer-id", b"x-litellm-end-user-id")
+
+
+def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal) -> Call:
+    """The call that a request asks for. Raises BadRequestError, PermissionDeniedError."""
+    in_path = scope.get("path_params")
+    if in_path and "model" in in_path and isinstance(body, dict):
+        body["model"] = in_path["model"]
+    body = check_body(body, operation)
+    model = body.get("model") or ""
+    options = read_options(body)
+    if principal.models:
+        _check_models(principal, model, options)
+    if not _OPTION_HEADERS.isdisjoint(headers):
+        options = _with_headers(options, headers)
+    client = scope.get("client")
+    call = Call(
+        operation,
+        model,
+        body,
+        body.get("stream") is True,
+        principal,
+        options,
+        route=scope["path"],
+        headers=headers,
+        client=client[0] if client else None,
+        end_user=_end_user(headers, body),
+    )
+    tags = headers.get(b"x-litellm-tags")
+    if tags is not None or "tags" in body or "metadata" in body:
+        call.tags = read_tags(body, None if tags is None else tags.decode("latin-1"))
+        call.metadata = body.get("metadata") or {}
+    return call
+
+
+def _check_models(principal: Principal, model: str, options: CallOptions) -> None:
+    """Raises PermissionDeniedError if the caller asks, or falls back, for a model that is not his."""
+    for target in (model, *options.fallbacks):
+        name = target.get("model") if isinstance(target, dict) else target
+        if isinstance(name, str) and name not in principal.models:
+            raise PermissionDeniedError(
+                f"This key may not call model {name!r}.", type="key_model_access_denied", param="model"
+            )
+
+
+def _end_user(headers: dict[bytes, bytes], body: dict[str, Any]) -> str | None:
+    for name in _END_USER_HEADERS:
+        value = headers.get(name)
+        if value:
+            return value.decode("latin-1")
+    user: str | None = body.get("user")
+    return user
+
+
+def _with_headers(options: CallOptions, headers: dict[bytes, bytes]) -> CallOptions:
+    """What header fields ask of the gateway; they win over the body."""
+    found: dict[str, Any] = {}
+    for field, header in (("timeout", _TIMEOUT), ("stream_timeout", _STREAM_TIMEOUT)):
+        if header in headers:
+            seconds = _number(headers[header], header)
+            if not seconds > 0:
+                raise BadRequestError(f"{header.decode()} must be positive seconds.")
+            found[field] = seconds
+    if _NUM_RETRIES in headers:
+        found["num_retries"] = int(_number(headers[_NUM_RETRIES], _NUM_RETRIES))
+        if found["num_retries"] < 0:
+            raise BadRequestError(f"{_NUM_RETRIES.decode()} must not be negative.")
+    return replace(options, **found)
+
+
+def _number(value: bytes, header: bytes) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not abs(number) < 1e9:  # also nan and inf
+        raise BadRequestError(f"{header.decode()} must be a number.")
+    return number

@@ -1,0 +1,29 @@
+"""Health probes: is the process alive, may it get traffic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tianji_core.server.permissions import GuardedRoute, Permission, route
+
+if TYPE_CHECKING:
+    from tianji_core.server.app import App
+
+
+def routes(app: App) -> list[GuardedRoute]:
+    async def alive(request: Request) -> Response:
+        return JSONResponse("I'm alive!")
+
+    async def ready(request: Request) -> Response:
+        if app.draining:
+            return JSONResponse({"status": "draining"}, status_code=503, headers={"retry-after": "1"})
+        return JSONResponse({"status": "healthy", "db": "Not connected"})
+
+    return [
+        route("/health/liveliness", alive, Permission.PUBLIC),
+        route("/health/liveness", alive, Permission.PUBLIC),
+        route("/health/readiness", ready, Permission.PUBLIC),
+    ]

@@ -1,0 +1,145 @@
+"""Calling models: chat, completions and embeddings in OpenAI's dialect, under all their paths.
+
+These are the hot routes: plain ASGI, no request object, no router for the common paths.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from tianji_core.api.errors import ClientClosedError, GatewayError, InternalServerError, ServiceUnavailableError
+from tianji_core.api.provider import Operation
+from tianji_core.gateway.call import Call
+from tianji_core.gateway.reply import StreamReply
+from tianji_core.server.asgi import (
+    EVENT_STREAM,
+    JSON,
+    ClientDisconnected,
+    DisconnectWatch,
+    parse_json,
+    read_body,
+    send_bytes,
+    send_json,
+)
+from tianji_core.server.errors import error_body, error_event
+from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.requests import read_call
+from tianji_core.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from tianji_core.server.app import App, Serving
+
+log = get_logger("tianji.server")
+
+_SUFFIXES: dict[Operation, str] = {
+    "chat": "/chat/completions",
+    "completions": "/completions",
+    "embeddings": "/embeddings",
+}
+_PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:path}")
+
+
+class ModelEndpoint:
+    """The ASGI endpoint of one operation."""
+
+    def __init__(self, app: App, operation: Operation) -> None:
+        self._app = app
+        self._operation: Operation = operation
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        serving = self._app.serving
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        call: Call | None = None
+        answered = False
+        with DisconnectWatch(receive) as watch:
+            try:
+                principal = await serving.authenticator.principal(scope, headers)
+                body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
+                serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
+                call = read_call(self._operation, scope, headers, body, principal)
+                watch.start()
+                reply = await serving.gateway.pipeline.run(call)
+                if isinstance(reply, StreamReply):
+                    answered = True
+                    await _send_stream(serving, call, reply, send, watch)
+                else:
+                    data = orjson.dumps(reply.body)
+                    answered = True
+                    await send_bytes(send, 200, [JSON, *serving.headers.fields(call)], data)
+            except GatewayError as error:
+                await send_json(send, error.http_status, serving.headers.error_fields(error, call), error_body(error))
+            except ClientDisconnected:
+                return
+            except asyncio.CancelledError:
+                if not watch.gone:
+                    # We are shutting down. Once the client has been told there is nothing left to cancel.
+                    if not answered:
+                        failure = ServiceUnavailableError("The gateway is shutting down.")
+                        fields = serving.headers.error_fields(failure, call)
+                        await send_json(send, failure.http_status, fields, error_body(failure))
+                    return
+                # The client has left and the call is ended; the server's task goes on to its own end.
+                task = asyncio.current_task()
+                if task is not None:
+                    task.uncancel()
+            except Exception as error:
+                if answered:
+                    raise  # the server ends the connection: the client must not take it for whole
+                log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
+                crash = InternalServerError("Internal server error.")
+                await send_json(send, crash.http_status, serving.headers.error_fields(crash, call), error_body(crash))
+
+
+async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: Send, watch: DisconnectWatch) -> None:
+    """Send a stream that has begun: to its end, its error or the client's leaving."""
+    fields = [*EVENT_STREAM, *serving.headers.fields(call)]
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        async for data in reply:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+    except GatewayError as error:
+        await send({"type": "http.response.body", "body": error_event(error), "more_body": True})
+    except OSError:  # how ASGI lets servers say that the client has gone
+        await reply.aclose(ClientClosedError("The client closed the request."))
+        return
+    except Exception as error:
+        log.exception("stream failed unexpectedly", call_id=call.id, error=repr(error))
+        crash = InternalServerError("Internal server error.")
+        await reply.aclose(crash)
+        await send({"type": "http.response.body", "body": error_event(crash), "more_body": True})
+    except BaseException:
+        await _abandon(reply, watch, send)
+        raise
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send) -> None:
+    """End a stream before its time; a client that is still there (we are shutting down) is told so."""
+    if watch.gone:
+        await reply.aclose(ClientClosedError("The client closed the request."))
+        return
+    failure = ServiceUnavailableError("The gateway is shutting down.")
+    await reply.aclose(failure)
+    await send({"type": "http.response.body", "body": error_event(failure), "more_body": False})
+
+
+def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
+    """Exact paths, to be looked up in a dict."""
+    for operation, suffix in _SUFFIXES.items():
+        endpoint = ModelEndpoint(app, operation)
+        for prefix in ("", "/v1"):
+            yield prefix + suffix, endpoint
+
+
+def routes(app: App) -> list[GuardedRoute]:
+    """The same for Starlette's router: all paths, with the ones that name the model."""
+    found: list[GuardedRoute] = []
+    for operation, suffix in _SUFFIXES.items():
+        endpoint = ModelEndpoint(app, operation)
+        found += [route(prefix + suffix, endpoint, Permission.CALL_MODELS, methods=["POST"]) for prefix in _PREFIXES]
+    return found

@@ -1,0 +1,155 @@
+"""Running the application on one of the two servers, in one process or several."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import orjson
+
+from tianji_core.server.app import App, create_app
+
+_WORKER_ENV = "TIANJI_WORKER_OPTIONS"
+BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to serve. `drain` is how long, in seconds, calls in flight may go on after SIGTERM."""
+
+    host: str
+    port: int
+    workers: int = 1
+    server: str = "uvicorn"
+    drain: float = 30.0
+    keep_alive: int = 75
+    keyfile: str | None = None
+    certfile: str | None = None
+    debug: bool = False
+
+
+def try_listening(options: Options) -> None:
+    """Raises OSError if this address cannot be listened on: the servers say so late, and each in its own way."""
+    with socket.socket(socket.AF_INET6 if ":" in options.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((options.host, options.port))
+
+
+def run(app: App, options: Options, *, config: str = "") -> None:
+    """Serve until SIGTERM or SIGINT. `config` is the file that further worker processes read."""
+    if options.workers > 1:
+        os.environ[_WORKER_ENV] = orjson.dumps({"config": config, **asdict(options)}).decode()
+    if options.server == "uvicorn":
+        _run_uvicorn(app, options)
+    else:
+        _run_hypercorn(app, options)
+
+
+def worker_app() -> App:
+    """The application of one worker process, from what `run` left in the environment."""
+    from tianji_core.config import Settings, load
+    from tianji_core.telemetry import configure_logging
+
+    options = orjson.loads(os.environ[_WORKER_ENV])
+    loaded = load(options["config"])
+    settings = loaded.config.litellm_settings
+    level = "DEBUG" if options["debug"] or settings.set_verbose else Settings.read(loaded.environ).log
+    configure_logging(level, json=settings.json_logs)
+    return create_app(loaded.path or loaded)
+
+
+def _run_uvicorn(app: App, options: Options) -> None:
+    import uvicorn
+
+    common: dict[str, Any] = {
+        "host": options.host,
+        "port": options.port,
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "log_level": "debug" if options.debug else "warning",
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,  # nothing here goes by the peer's address, so nobody needs to be believed about it
+        "backlog": BACKLOG,
+        "timeout_keep_alive": options.keep_alive,
+        "timeout_graceful_shutdown": max(1, round(options.drain)),
+        "ssl_keyfile": options.keyfile,
+        "ssl_certfile": options.certfile,
+    }
+    if options.workers > 1:
+        uvicorn.run("tianji_core.server.running:worker_app", factory=True, workers=options.workers, **common)
+        return
+    server = uvicorn.Server(uvicorn.Config(app, **common))
+
+    def stop(number: int, frame: object) -> None:
+        # While it runs, uvicorn has handlers of its own; when it is done it raises the signal again, for whoever
+        # cares. A drained gateway has ended as it was told to: status 0.
+        if not server.started:
+            raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    server.run()
+
+
+def _run_hypercorn(app: App, options: Options) -> None:
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"[{options.host}]:{options.port}" if ":" in options.host else f"{options.host}:{options.port}"]
+    config.graceful_timeout = options.drain  # its own default is 3 s
+    config.shutdown_timeout = options.drain + 15
+    config.keep_alive_timeout = options.keep_alive
+    config.backlog = BACKLOG
+    config.include_server_header = False
+    config.keyfile, config.certfile = options.keyfile, options.certfile
+    config.loglevel = "DEBUG" if options.debug else "WARNING"
+    if options.workers > 1:
+        from hypercorn.run import run as run_workers
+
+        config.application_path = "tianji_core.server.running:worker_app()"
+        config.workers = options.workers
+        config.worker_class = "uvloop" if _has_uvloop() else "asyncio"
+        run_workers(config)
+        return
+    _run_loop(lambda: _serve_hypercorn(app, config))
+
+
+async def _serve_hypercorn(app: App, config: Any) -> None:
+    from hypercorn.asyncio import serve
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_without_cancellations)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    trigger = cast("Callable[..., Awaitable[None]]", stop.wait)
+    await serve(cast(Any, app), config, shutdown_trigger=trigger, mode="asgi")
+
+
+def _without_cancellations(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Until 3.12 asyncio takes connections that are cancelled, as at the end of a drain, for crashes."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
+
+
+def _run_loop(main: Callable[[], Any]) -> None:
+    if _has_uvloop():
+        import uvloop
+
+        uvloop.run(main())
+    else:
+        asyncio.run(main())
+
+
+def _has_uvloop() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("uvloop") is not None

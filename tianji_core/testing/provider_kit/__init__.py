@@ -1,0 +1,1 @@
+"""The parts of `tianji_core.testing.ProviderConformance`, by what they test."""

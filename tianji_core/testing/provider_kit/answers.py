@@ -1,0 +1,110 @@
+"""Standard tests of `parse_response`: an answer in OpenAI's shape, whatever the vendor sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tianji_core.api.errors import GatewayError
+from tianji_core.api.provider import Body, Operation
+from tianji_core.testing.corpus import BY_NAME, Scenario
+from tianji_core.testing.provider_kit.kit import ProviderKit
+
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+NONSENSE = {
+    "empty": b"",
+    "html": b"<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>",
+    "cut": b'{"id": "x", "choices": [{"ind',
+    "list": b"[]",
+    "null": b"null",
+    "text": b'"ok"',
+    "binary": b"\xff\xfe\x00\x01garbage\x80",
+}
+"""Bodies that came with status 200 and are no answer."""
+
+
+class AnswerTests(ProviderKit, kit=True):
+    """What becomes of a whole answer."""
+
+    def test_the_answer_has_openai_shape(self, declared_operation: Operation) -> None:
+        scenario = BY_NAME[declared_operation]
+        answer = self.provider().parse_response(self.request(scenario), self.response(scenario))
+        check_answer(scenario, answer)
+
+    @pytest.mark.parametrize("kind", sorted(NONSENSE))
+    def test_an_answer_without_sense_is_said_to_be_one(self, kind: str) -> None:
+        """Raises GatewayError or ValueError; anything else would look like a crash of the gateway."""
+        scenario = self.main_scenario()
+        reply = self.reply(NONSENSE[kind], "text/html" if kind == "html" else "application/json")
+        with pytest.raises((GatewayError, ValueError)) as caught:
+            self.provider().parse_response(self.request(scenario), reply)
+        if isinstance(caught.value, GatewayError):
+            assert "<html" not in str(caught.value), "a page is not a message"
+
+    def test_two_calls_at_once_do_not_mix(self) -> None:
+        provider, scenario = self.provider(), self.main_scenario()
+        alone = self.provider().parse_response(self.request(scenario), self.response(scenario))
+        first, second = self.request(scenario), self.request(scenario, kit_flag=True)
+        provider.build_request(first)
+        provider.build_request(second)
+        provider.parse_error(500, self.response(scenario).headers, b"")
+        answers = [provider.parse_response(request, self.response(scenario)) for request in (second, first)]
+        assert answers == [alone, alone]
+
+
+def check_answer(scenario: Scenario, answer: Body, *, usage: bool = True) -> None:
+    """The form of an answer of any operation."""
+    assert isinstance(answer.get("model"), str), "model is missing"
+    if scenario.operation == "embeddings":
+        check_embeddings(scenario, answer)
+    else:
+        check_choices(scenario, answer)
+    if usage:
+        check_usage(answer.get("usage"), scenario.operation)
+
+
+def check_choices(scenario: Scenario, answer: Body) -> None:
+    chat = scenario.operation == "chat"
+    assert answer["object"] == ("chat.completion" if chat else "text_completion")
+    assert answer["id"]
+    assert isinstance(answer["id"], str)
+    assert isinstance(answer["created"], int)
+    assert answer["choices"], "there are no choices"
+    for index, choice in enumerate(answer["choices"]):
+        assert choice["index"] == index
+        assert choice["finish_reason"] in FINISH_REASONS, f"{choice['finish_reason']} is none of OpenAI's reasons"
+        if not chat:
+            assert isinstance(choice["text"], str)
+            continue
+        message = choice["message"]
+        assert message["role"] == "assistant"
+        content = message.get("content")
+        assert content is None or isinstance(content, str)
+        assert content or message.get("tool_calls"), "the answer is empty"
+
+
+def check_embeddings(scenario: Scenario, answer: Body) -> None:
+    assert answer["object"] == "list"
+    vectors = answer["data"]
+    assert [vector["index"] for vector in vectors] == list(range(len(scenario.body["input"])))
+    for vector in vectors:
+        assert vector["object"] == "embedding"
+        assert vector["embedding"], "a vector is empty"
+        assert isinstance(vector["embedding"], str) or all(isinstance(x, float | int) for x in vector["embedding"])
+    assert len({len(vector["embedding"]) for vector in vectors}) == 1, "vectors of different lengths"
+
+
+def check_usage(usage: Any, operation: Operation) -> None:
+    """The counts add up, and no detail is more than its whole."""
+    assert isinstance(usage, dict), "the answer reports no usage"
+    prompt, total = usage["prompt_tokens"], usage["total_tokens"]
+    completion = usage.get("completion_tokens", 0) if operation == "embeddings" else usage["completion_tokens"]
+    for count in (prompt, completion, total):
+        assert type(count) is int
+        assert count >= 0
+    assert prompt + completion == total, f"{prompt} + {completion} is not {total}"
+    for key, whole in (("prompt_tokens_details", prompt), ("completion_tokens_details", completion)):
+        for name, count in (usage.get(key) or {}).items():
+            assert count is None or type(count) is int, f"{name} is no count"
+            assert (count or 0) <= whole or "prediction" in name, f"{name} is more than the whole"

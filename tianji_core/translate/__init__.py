@@ -1,0 +1,1 @@
+"""Pure translation between dialects: JSON in, JSON out."""

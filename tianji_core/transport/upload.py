@@ -1,0 +1,65 @@
+"""Bodies that do not go out in one write: back-pressure while sending, and a stop when the answer comes early."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from functools import partial
+
+from .connection import Connection
+from .response import HttptoolsResponse
+
+_SLICE = 64 * 1024
+
+
+async def slices(body: bytes | bytearray | memoryview) -> AsyncGenerator[bytes, None]:
+    """A large body in parts, so that the event loop's write buffer never copies all of it."""
+    view = memoryview(body).cast("B")
+    for start in range(0, len(view), _SLICE):
+        yield bytes(view[start : start + _SLICE])
+
+
+async def chunked(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """An iterable of unknown length in chunked framing; empty parts are skipped, for they would end it."""
+    iterator = body.__aiter__()
+    try:
+        async for part in iterator:
+            if len(part):  # what has no length is no bytes, and the caller should hear of it
+                yield b"%x\r\n%b\r\n" % (len(part), part)
+        yield b"0\r\n\r\n"
+    finally:
+        # A generator that is left in the middle has to be closed by whoever runs it.
+        if (close := getattr(iterator, "aclose", None)) is not None:
+            await close()
+
+
+async def send_answered(
+    connection: Connection, response: HttptoolsResponse, parts: AsyncGenerator[bytes, None]
+) -> None:
+    """Write `parts` until the head of the answer is there or the exchange has failed, whichever comes first.
+
+    Raises what `parts` raises; the connection is then closed.
+    """
+    upload = asyncio.get_running_loop().create_task(_write_all(connection, parts))
+    upload.add_done_callback(partial(_upload_ended, response))
+    try:
+        await response.arrived()
+    finally:
+        upload.cancel()  # does nothing to one that is done
+    failed = response.failure is not None and upload.done() and not upload.cancelled()
+    if failed and (error := upload.exception()) is not None:
+        raise error
+
+
+def _upload_ended(response: HttptoolsResponse, upload: asyncio.Task[None]) -> None:
+    if not upload.cancelled() and upload.exception() is not None and not response.status:
+        response.abandon()  # the caller's iterable failed before an answer came: nobody waits for one now
+
+
+async def _write_all(connection: Connection, parts: AsyncGenerator[bytes, None]) -> None:
+    async with aclosing(parts):
+        async for part in parts:
+            if not await connection.write(part):
+                return
+    connection.end_upload()
