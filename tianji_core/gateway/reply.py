@@ -80,6 +80,9 @@ class StreamReply:
                     out = transform.finish()
                 except TransportError as error:
                     raise transport_failure(error) from error
+                except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+                    # What a decoder trips over is the vendor's fault, as in a whole answer.
+                    raise BadGatewayError("The provider's answer makes no sense.") from error
                 if out:
                     return out
             if transform.error is not None:

@@ -9,6 +9,7 @@ from tianji_core import __version__
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.gateway.call import Call
+from tianji_core.routing import Deployment
 
 RawHeader = tuple[bytes, bytes]
 
@@ -59,6 +60,8 @@ _RATE_LIMITS = frozenset(
     f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")
 )
 _MAX_COPIED = 64
+_MAX_KNOWN = 1000
+"""Names by which deployments were called, to be remembered; wildcards allow for any number."""
 _MAX_VALUE = 4096
 _PRINTABLE = bytes(32 if number < 32 or number == 127 else number for number in range(256))
 
@@ -80,24 +83,16 @@ class HeaderWriter:
         self._retries = name("attempted-retries")
         self._fallbacks = name("attempted-fallbacks")
         self._guardrails = name("applied-guardrails")
+        self._known: dict[tuple[str, str | None, str | None], list[RawHeader]] = {}
         self._version: RawHeader = (name("version"), __version__.encode())
 
     def fields(self, call: Call) -> list[RawHeader]:
         """The fields of an answered call; empty values are left out."""
-        fields = [
-            (self._call_id, call.id.encode()),
-            self._version,
-            NOSNIFF,
-        ]
-        deployment = call.deployment
-        if deployment is not None:
-            fields.append((self._model_id, _value(deployment.id)))
-            if call.upstream_model:
-                fields.append((self._model_name, _value(call.upstream_model)))
-            if deployment.api_base:
-                fields.append((self._api_base, _value(deployment.api_base)))
-        if call.group:
-            fields.append((self._group, _value(call.group)))
+        fields = [(self._call_id, call.id.encode()), self._version, NOSNIFF]
+        if call.deployment is not None:
+            key = (call.deployment.id, call.upstream_model, call.group)
+            known = self._known.get(key)
+            fields += known if known is not None else self._remember(key, call.deployment)
         total = (time.monotonic() - call.started) * 1000
         upstream = call.upstream_seconds * 1000
         fields.append((self._duration, b"%.3f" % total))
@@ -109,6 +104,20 @@ class HeaderWriter:
             fields.append((self._guardrails, _value(",".join(call.guardrails))))
         if call.upstream_headers is not None:
             fields.extend(vendor_fields(call.upstream_headers))
+        return fields
+
+    def _remember(self, key: tuple[str, str | None, str | None], deployment: Deployment) -> list[RawHeader]:
+        """The fields that say who answered: the same for all calls to one deployment under one name."""
+        identifier, model, group = key
+        pairs = (
+            (self._model_id, identifier),
+            (self._model_name, model),
+            (self._api_base, deployment.api_base),
+            (self._group, group),
+        )
+        fields = [(name, _value(text)) for name, text in pairs if text]
+        if len(self._known) < _MAX_KNOWN:
+            self._known[key] = fields
         return fields
 
     def error_fields(self, error: GatewayError, call: Call | None) -> list[RawHeader]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -16,6 +17,8 @@ from tianji_core.server.app import App, create_app
 
 _WORKER_ENV = "TIANJI_WORKER_OPTIONS"
 BACKLOG = 2048
+GC_THRESHOLDS = (20_000, 20, 20)
+"""Against Python's 700 allocations between two collections: a tenth less CPU for each call, some MB more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ def try_listening(options: Options) -> None:
 
 def run(app: App, options: Options, *, config: str = "") -> None:
     """Serve until SIGTERM or SIGINT. `config` is the file that further worker processes read."""
+    # What is there now stays: the collector need not look at it again and again. And calls leave few cycles behind.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     if options.workers > 1:
         os.environ[_WORKER_ENV] = orjson.dumps({"config": config, **asdict(options)}).decode()
     if options.server == "uvicorn":
@@ -56,6 +63,10 @@ def worker_app() -> App:
     from tianji_core.telemetry import configure_logging
 
     options = orjson.loads(os.environ[_WORKER_ENV])
+    if options["server"] == "hypercorn":
+        from tianji_core.server.hypercorn_quick import quicken
+
+        quicken()
     loaded = load(options["config"])
     settings = loaded.config.litellm_settings
     level = "DEBUG" if options["debug"] or settings.set_verbose else Settings.read(loaded.environ).log
@@ -100,9 +111,9 @@ def _run_uvicorn(app: App, options: Options) -> None:
 
 
 def _run_hypercorn(app: App, options: Options) -> None:
-    from hypercorn.config import Config
+    from tianji_core.server.hypercorn_quick import quicken
 
-    config = Config()
+    config = quicken()()
     config.bind = [f"[{options.host}]:{options.port}" if ":" in options.host else f"{options.host}:{options.port}"]
     config.graceful_timeout = options.drain  # its own default is 3 s
     config.shutdown_timeout = options.drain + 15

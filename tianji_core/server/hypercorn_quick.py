@@ -1,0 +1,207 @@
+"""Hypercorn with less work for each request.
+
+Hypercorn makes and cancels a task for the idle time-out of a connection with every request, writes head, body and end
+of an answer one by one, and has h11 check each name of each header field anew. Here one timer does for the first, what
+is written within one round of the event loop goes out together, and names are checked once. Protocols, limits and
+shutdown stay hypercorn's own. The parts leaned on are internal to it, so this is only put in place for versions that
+the tests have seen; with others hypercorn runs as it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from typing import Any
+from wsgiref.handlers import format_date_time
+
+import h11
+import hypercorn.asyncio.run as hypercorn_run
+import hypercorn.protocol as hypercorn_protocol
+from h11._headers import Headers
+from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response
+from hypercorn.protocol.h11 import H11Protocol
+
+SEEN = ("0.17", "0.18")
+HIGH_WATER = 64 * 1024
+"""Unsent bytes at which the application has to wait for the client."""
+
+
+class QuickConfig(Config):
+    """Hypercorn's config, with the date written once a second instead of once an answer."""
+
+    _written: tuple[int, str, list[tuple[bytes, bytes]]] = (0, "", [])
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        if self.alt_svc_headers or self.include_server_header or self._quic_addresses:
+            return super().response_headers(protocol)
+        now = int(time.time())
+        if self._written[0] != now:
+            self._written = (now, protocol, [(b"date", format_date_time(now).encode("ascii"))])
+        return self._written[2] if self.include_date_header else []
+
+
+class QuickHeaders(Headers):
+    """h11's list of header fields, with a quicker way through it."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        return iter([(name, value) for _, name, value in self._full_items])
+
+
+class QuickH11Protocol(H11Protocol):
+    """HTTP/1.1 on one connection; the heads of answers are made from checked parts."""
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        if (
+            isinstance(event, Response)
+            and event.status_code >= 200
+            and self.keep_alive_requests < self.config.keep_alive_max_requests
+        ):
+            fields = [*event.headers, *self.config.response_headers("h11")]
+            headers = checked_headers(fields)
+            if headers is not None:
+                await self._send_h11_event(h11.Response(headers=headers, status_code=event.status_code))
+                return
+        await super().stream_send(event)
+
+
+_TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-z]+")
+_LINE_ENDS = re.compile(rb"[\x00\r\n]")
+_FRAMING = frozenset({b"transfer-encoding", b"connection"})
+_names: set[bytes] = set()
+_NAMES_KEPT = 2048
+
+
+def checked_headers(fields: list[tuple[bytes, bytes]]) -> QuickHeaders | None:
+    """The fields as h11 wants them; None for what h11 had better look at itself (odd names or values, framing)."""
+    if _LINE_ENDS.search(b"".join([value for _, value in fields])) is not None:
+        return None
+    for name, _ in fields:
+        if name not in _names:
+            if name in _FRAMING or _TOKEN.fullmatch(name) is None:
+                return None
+            if len(_names) >= _NAMES_KEPT:
+                _names.clear()
+            _names.add(name)
+    lengths = [value for name, value in fields if name == b"content-length"]
+    if len(lengths) > 1 or (lengths and not lengths[0].isdigit()):
+        return None
+    return QuickHeaders([(name, name, value) for name, value in fields])
+
+
+class IdleTimer:
+    """Stands in for hypercorn's task of the same purpose: closes a connection that has been idle for too long."""
+
+    def __init__(self, server: QuickTCPServer) -> None:
+        self._server = server
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def restart(self, task_group: Any, action: Callable[[], Any]) -> None:
+        self.start()
+
+    async def stop(self) -> None:
+        self.cancel()
+
+    def start(self) -> None:
+        self.cancel()
+        seconds = self._server.config.keep_alive_timeout
+        self._timer = self._server.loop.call_later(seconds, self._server.close_idle)
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def idle(self) -> bool:
+        return self._timer is not None
+
+
+class QuickTCPServer(TCPServer):
+    """One connection."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.timer = IdleTimer(self)
+        self.idle_task = self.timer  # type: ignore[assignment]
+        self._unsent: list[bytes] = []
+        self._closing: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        watcher = self.loop.create_task(self._close_when_terminated())
+        try:
+            await super().run()
+        finally:
+            watcher.cancel()
+
+    async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            if not event.data:
+                return
+            if not self._unsent:
+                self.loop.call_soon(self._flush)
+            self._unsent.append(event.data)
+            transport = self.writer.transport
+            if len(event.data) + transport.get_write_buffer_size() > HIGH_WATER:
+                self._flush()
+                try:
+                    await self.writer.drain()
+                except (ConnectionError, RuntimeError):
+                    await self.protocol.handle(Closed())
+        elif isinstance(event, Updated):
+            if event.idle:
+                self.timer.start()
+            else:
+                self.timer.cancel()
+        else:
+            self._flush()
+            await super().protocol_send(event)
+
+    async def _read_data(self) -> None:
+        if self.config.read_timeout is not None:
+            await super()._read_data()
+            return
+        reader, handle = self.reader, self.protocol.handle
+        while not reader.at_eof():
+            try:
+                data = await reader.read(MAX_RECV)
+            except OSError:  # resets, time-outs and TLS errors all are
+                break
+            await handle(RawData(data))
+        await handle(Closed())
+
+    def close_idle(self) -> None:
+        """Close the connection; nobody is using it."""
+        self.timer.cancel()
+        if self._closing is None:
+            self._closing = self.loop.create_task(self._initiate_server_close())
+
+    def _flush(self) -> None:
+        if self._unsent:
+            data = b"".join(self._unsent)
+            self._unsent.clear()
+            if not self.writer.transport.is_closing():
+                self.writer.write(data)
+
+    async def _close_when_terminated(self) -> None:
+        """At shutdown idle connections go at once; busy ones go by themselves after their answer."""
+        await self.context.terminated.wait()
+        if self.timer.idle:
+            self.close_idle()
+
+
+def quicken() -> type[Config]:
+    """Put the quicker connection in place, if this hypercorn is one that it was tested with; which config to use."""
+    if metadata.version("hypercorn").startswith(SEEN):
+        setattr(hypercorn_run, "TCPServer", QuickTCPServer)  # noqa: B010 - it is not exported for this
+        setattr(hypercorn_protocol, "H11Protocol", QuickH11Protocol)  # noqa: B010 - nor is this
+        return QuickConfig
+    return Config
