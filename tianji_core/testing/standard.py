@@ -145,7 +145,7 @@ def sample_record(kind: str) -> CallRecord:
             outcome="failure",
             usage=None,
             response=None,
-            attempts=(failed, replace(failed, status=None, error="APIConnectionError")),
+            attempts=(failed, failed._replace(status=None, error="APIConnectionError")),
             fallbacks=1,
             error=ErrorRecord("ServiceUnavailableError", 503, "The vendor is overloaded", "echo"),
         )
