@@ -5,6 +5,7 @@ Whatever cannot work is found here, all of it in one go, and told with the confi
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from tianji_core.api.callback import Callback
 from tianji_core.api.guardrail import Guardrail
 from tianji_core.api.routing import RoutingStrategy
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
+from tianji_core.config.report import Severity
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
 from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
 from tianji_core.gateway.deployments import DeploymentBuilder
@@ -119,7 +121,8 @@ class Compiler:
     def _strategy(self) -> RoutingStrategy:
         router = self.config.router_settings
         path = ("router_settings", "routing_strategy")
-        made = self.make("routing_strategy", router.routing_strategy, router.routing_strategy_args, path)
+        inside = ("router_settings", "routing_strategy_args")
+        made = self.make("routing_strategy", router.routing_strategy, router.routing_strategy_args, path, inside=inside)
         return made if isinstance(made, RoutingStrategy) else SimpleShuffle()
 
     def _guardrails(self) -> GuardrailChain:
@@ -268,8 +271,9 @@ class Compiler:
         """Settings of a plugin, or None after noting what is wrong with them. Never shows a value."""
         if model is None:
             return None
+        values = self._known(model, values, path)
         if "environ" in model.model_fields:
-            values = {**values, "environ": self.loaded.environ}
+            values["environ"] = self.loaded.environ
         try:
             return model.model_validate(values)
         except ValidationError as error:
@@ -277,11 +281,30 @@ class Compiler:
                 self.problem((*path, *detail["loc"]), detail["msg"][:1].lower() + detail["msg"][1:])
             return None
 
-    def problem(self, path: KeyPath, message: str, hint: str | None = None, *, severity: str = "error") -> None:
+    def _known(self, model: type[BaseModel], values: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
+        """The values that a plugin's settings have fields for. Others are told and left out: a drop-in has to start."""
+        if model.model_config.get("extra") != "forbid":
+            return dict(values)
+        fields = model.model_fields
+        names = {*fields, *(f.alias for f in fields.values() if f.alias)}
+        for key in values.keys() - names:
+            close = difflib.get_close_matches(key, names, 1)
+            hint = f'Did you mean "{close[0]}"?' if close else None
+            self.problem((*path, key), "unknown key", hint, severity="warning", kind="unknown-key")
+        return {key: value for key, value in values.items() if key in names}
+
+    def problem(
+        self,
+        path: KeyPath,
+        message: str,
+        hint: str | None = None,
+        *,
+        severity: Severity = "error",
+        kind: str = "plugin",
+    ) -> None:
         """Note what is wrong at a place of the config."""
-        level = "warning" if severity == "warning" else "error"
-        found = Problem(level, "plugin", self.loaded.where(path), self.loaded.spelling(path), message, hint)  # type: ignore[arg-type]
-        (self.problems if level == "error" else self.loaded.report.problems).append(found)
+        found = Problem(severity, kind, self.loaded.where(path), self.loaded.spelling(path), message, hint)
+        (self.problems if severity == "error" else self.loaded.report.problems).append(found)
 
     def honoured(self, path: KeyPath, keys: Iterable[str]) -> None:
         """Take back that these keys are not honoured: the plugin in use has settings of these names."""
