@@ -7,7 +7,7 @@ import sys
 import click
 
 from tianji_core.cli.problems import print_report
-from tianji_core.config import ConfigError, Report, load
+from tianji_core.config import ConfigError, Loaded, Problem, Report, load
 
 
 @click.command()
@@ -23,19 +23,16 @@ def check(file: str, strict: bool) -> None:
     from tianji_core.telemetry import configure_logging
 
     configure_logging("WARNING")
-    problems = []
-    failed = False
+    loaded: Loaded | None = None
+    fatal: list[Problem] = []
     try:
         loaded = load(file)
-        problems += loaded.report.problems
         Gateway.from_config(loaded)
-        problems = list(loaded.report.problems)
     except ConfigError as error:
-        failed = True
-        problems += error.report.problems
-    report = Report.of(problems)
+        fatal = error.report.problems
+    report = Report.of([*(loaded.report.problems if loaded is not None else ()), *fatal])
     print_report(report)
-    if failed:
+    if fatal:
         sys.exit(2)
     if report.problems:
         if strict:

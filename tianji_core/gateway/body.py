@@ -87,6 +87,9 @@ OWN = frozenset(
 )
 """Members meant for the gateway: read by it or dropped, never sent on."""
 
+MAX_CLIENT_RETRIES = 10
+"""A client that could ask for any number would decide how much load a failing vendor gets."""
+
 _TEXT = (str,)
 _NUMBER = (int, float)
 _LIST = (list,)
@@ -198,13 +201,20 @@ def _wanted(types: tuple[type, ...]) -> str:
     return " or ".join(_NAMES[t] for t in types if not (t is int and float in types))
 
 
+def check_retries(number: int, name: str) -> int:
+    """The number of retries that a client asks for. Raises BadRequestError beyond what it may make us send."""
+    if not 0 <= number <= MAX_CLIENT_RETRIES:
+        raise BadRequestError(f"{name} must be between 0 and {MAX_CLIENT_RETRIES}.", param=name)
+    return number
+
+
 def read_options(body: Body) -> CallOptions:
     """What the body asks of the gateway. Raises BadRequestError for values that cannot be meant."""
     if not OWN.intersection(body):
         return DEFAULT_OPTIONS
     num_retries = body.get("num_retries")
-    if num_retries is not None and num_retries < 0:
-        raise BadRequestError("num_retries must not be negative.", param="num_retries")
+    if num_retries is not None:
+        check_retries(num_retries, "num_retries")
     for name in ("timeout", "stream_timeout"):
         value = body.get(name)
         if value is not None and value <= 0:

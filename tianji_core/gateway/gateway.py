@@ -23,6 +23,7 @@ from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
 from tianji_core.routing import Stats
+from tianji_core.telemetry import ensure_logging
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
 
@@ -67,6 +68,7 @@ class Gateway:
 
         Raises ConfigError with every problem that keeps the gateway from starting, each with its line.
         """
+        ensure_logging()
         if isinstance(config, Loaded):
             loaded = config
         elif isinstance(config, Mapping):

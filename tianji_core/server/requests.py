@@ -10,7 +10,7 @@ from starlette.types import Scope
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, PermissionDeniedError
 from tianji_core.api.provider import Operation
-from tianji_core.gateway.body import check_body, read_options, read_tags
+from tianji_core.gateway.body import check_body, check_retries, read_options, read_tags
 from tianji_core.gateway.call import Call, CallOptions
 
 _TIMEOUT = b"x-litellm-timeout"
@@ -81,9 +81,7 @@ def _with_headers(options: CallOptions, headers: dict[bytes, bytes]) -> CallOpti
                 raise BadRequestError(f"{header.decode()} must be positive seconds.")
             found[field] = seconds
     if _NUM_RETRIES in headers:
-        found["num_retries"] = int(_number(headers[_NUM_RETRIES], _NUM_RETRIES))
-        if found["num_retries"] < 0:
-            raise BadRequestError(f"{_NUM_RETRIES.decode()} must not be negative.")
+        found["num_retries"] = check_retries(int(_number(headers[_NUM_RETRIES], _NUM_RETRIES)), _NUM_RETRIES.decode())
     return replace(options, **found)
 
 

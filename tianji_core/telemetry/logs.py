@@ -18,6 +18,27 @@ def configure_logging(level: str = DEFAULT_LEVEL, *, json: bool = False) -> None
     `level` is a name of LEVELS in any case; an unknown one means INFO. The libraries' own loggers (servers) go the
     same way.
     """
+    number, shared, renderer = _configure_own(level, json=json)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+
+
+def ensure_logging() -> None:
+    """For a gateway inside somebody else's process: warnings to standard error, unless logs are set up already.
+
+    The process's own loggers are left alone. structlog's default would show local variables in tracebacks.
+    """
+    if not structlog.is_configured():
+        _configure_own("WARNING", json=False)
+
+
+def _configure_own(level: str, *, json: bool) -> tuple[int, list[Any], Any]:
+    """Set structlog up; the level's number, and the processors, for whoever wants to log the same way."""
     number = LEVELS.get(level.upper(), LEVELS[DEFAULT_LEVEL])
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -40,13 +61,7 @@ def configure_logging(level: str = DEFAULT_LEVEL, *, json: bool = False) -> None
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=number, force=True)
+    return number, shared, renderer
 
 
 def get_logger(name: str) -> Any:
