@@ -88,37 +88,42 @@ class Relay(StreamTransform):
         self._events = SSEDecoder()
         self._done = False
         self._finished = False
-        self._careful = keep  # look at every event by itself
+        self._keeps = keep
+        self._head = self._new_head = b""
+        self._careful = True  # the events have to be looked at one by one
         self._recent = (b"", b"")  # what went the quick way last, to find a finish reason in if no [DONE] comes
 
     def feed(self, data: bytes) -> bytes:
         return self._pass_plain(data) or self._feed(data)
 
     def _pass_plain(self, data: bytes) -> bytes | None:
-        """The quick way, for whole events with nothing but deltas in them, as nearly all are: one replacement.
+        """The quick way, for whole events with nothing but deltas in them, as nearly all are: a new head for each.
 
-        Says None to everything else; then the events are looked at one by one. Both ways give the same bytes.
+        The head is all up to the model's name, which the chunks of one stream share. Says None to everything else; then
+        the events are looked at one by one. Both ways give the same bytes.
         """
-        found = self._found
-        if found is None or self._careful or self._events.pending or not data.endswith(b"\n\n"):
+        head = self._head
+        if self._careful or not data.startswith(head):
             return None
-        if b'"usage"' in data:
+        usages = data.count(b'"usage"')
+        if usages:
+            if usages != data.count(b',"usage":null'):
+                return None
             if not self._wants_usage:
                 data = data.replace(b',"usage":null', b"")
-            if data.count(b'"usage"') != data.count(b',"usage":null'):
-                return None
-        if b'"error"' in data or b"\r" in data or not data.startswith(b"data: {"):
+        if data.find(b'"error"', len(head)) >= 0 or b"\r" in data:
             return None
         for marker in self._markers:
             if marker in data:
                 return None
-        events = data.count(b"\n\n")
-        if data.count(b"\n") != 2 * events or data.count(found) != events:
-            return None
-        if events > 1 and data.count(b"\n\ndata: {") != events - 1:
+        if data.find(b"\n") == len(data) - 2 and data.endswith(b"\n"):  # one event
+            self._recent = (self._recent[1], data)
+            return self._new_head + data[len(head) :]
+        events = data.count(b"\n\n" + head) + 1
+        if not data.endswith(b"\n\n") or data.count(b"\n") != 2 * events or data.count(head) != events:
             return None
         self._recent = (self._recent[1], data)
-        return data.replace(found, self._stamp)
+        return data.replace(head, self._new_head)
 
     def _feed(self, data: bytes) -> bytes:
         try:
@@ -126,9 +131,9 @@ class Relay(StreamTransform):
         except EventTooLarge as error:
             self.error = BadGatewayError(f"The provider's stream makes no sense: {error}.")
             return b""
-        if len(events) == 1:
-            return self._pass(events[0])
-        return b"".join([self._pass(event) for event in events])
+        out = b"".join([self._pass(event) for event in events])
+        self._careful = self._done or not self._head or self._events.pending
+        return out
 
     def finish(self) -> bytes:
         out = b"".join([self._pass(event) for event in self._events.finish() if not is_cut_off(event)])
@@ -147,7 +152,7 @@ class Relay(StreamTransform):
         if self._done or self.error is not None:
             return b""
         if data == DONE or data.strip() == DONE:
-            self._done = self._careful = True
+            self._done = True
             return b""
         found = self._found
         if found is None or found not in data:
@@ -165,10 +170,17 @@ class Relay(StreamTransform):
         if not self._finished and _FINISH.search(data):
             self._finished = True
         if found is not None:
+            self._learn(data, found)
             data = data.replace(found, self._stamp, 1)
         if not self._wants_usage and b'"usage"' in data:
             data = _NULL_USAGE.sub(b"", data, 1)  # the gateway asked for usage, the client did not
         return b"data: " + data + b"\n\n"
+
+    def _learn(self, data: bytes, found: bytes) -> None:
+        """Keep what the stream's chunks begin with, for the quick way."""
+        if not self._keeps:
+            before = b"data: " + data[: data.index(found)]
+            self._head, self._new_head = before + found, before + self._stamp
 
     def _decoded(self, event: Event) -> bytes:
         """The slow way, for the few events that hold more than a delta."""

@@ -83,20 +83,26 @@ class HttptoolsResponse(UpstreamResponse):
         return self
 
     async def __anext__(self) -> bytes:
-        decompressor = self.decompressor
+        if self.decompressor is not None:
+            return await self._next_plain(self.decompressor)
+        while not self.pieces:
+            if self.failure is not None:
+                raise self.error()
+            if self.complete:
+                raise StopAsyncIteration
+            await self._wait(1)
+        return self._take()
+
+    async def _next_plain(self, decompressor: Decompressor) -> bytes:
         while True:
-            if decompressor is not None and (plain := self._pull(decompressor)):
+            if plain := self._pull(decompressor):
                 return plain
             if self.pieces:
-                data = self._take()
-                if decompressor is None:
-                    return data
-                decompressor.push(data)
+                decompressor.push(self._take())
             elif self.failure is not None:
                 raise self.error()
             elif self.complete:
-                if decompressor is not None:
-                    decompressor.finish()
+                decompressor.finish()
                 raise StopAsyncIteration
             else:
                 await self._wait(1)
