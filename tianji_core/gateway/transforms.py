@@ -24,6 +24,7 @@ from tianji_core.wire.sse import DONE, DONE_EVENT, Event, EventTooLarge, SSEDeco
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null')
+_NULL_USAGE_END = b',"usage":null}\n\n'
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _ERROR = re.compile(rb'"error"\s*:\s*[{"]')
 
@@ -105,22 +106,26 @@ class Relay(StreamTransform):
         head = self._head
         if self._careful or not data.startswith(head):
             return None
-        usages = data.count(b'"usage"')
-        if usages:
-            if usages != data.count(b',"usage":null'):
-                return None
-            if not self._wants_usage:
-                data = data.replace(b',"usage":null', b"")
-        if data.find(b'"error"', len(head)) >= 0 or b"\r" in data:
+        if data.find(b'"error"', len(head)) >= 0:
             return None
         for marker in self._markers:
             if marker in data:
                 return None
         if data.find(b"\n") == len(data) - 2 and data.endswith(b"\n"):  # one event
+            if data.endswith(_NULL_USAGE_END):
+                if not self._wants_usage:
+                    data = data[: -len(_NULL_USAGE_END)] + b"}\n\n"
+            elif b'"usage"' in data:
+                return None
             self._recent = (self._recent[1], data)
             return self._new_head + data[len(head) :]
         events = data.count(b"\n\n" + head) + 1
-        if not data.endswith(b"\n\n") or data.count(b"\n") != 2 * events or data.count(head) != events:
+        if not data.endswith(b"\n\n") or data.count(b"\n") != 2 * events:
+            return None
+        if data.count(_NULL_USAGE_END) == events:
+            if not self._wants_usage:
+                data = data.replace(_NULL_USAGE_END, b"}\n\n")
+        elif b'"usage"' in data:
             return None
         self._recent = (self._recent[1], data)
         return data.replace(head, self._new_head)

@@ -31,13 +31,14 @@ class ClientDisconnected(Exception):
 async def read_body(scope: Scope, receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
     """The request's body. Raises RequestTooLargeError beyond `limit` bytes, without reading on."""
     length = headers.get(b"content-length")
-    if length is not None and length.isdigit() and int(length) > limit:
+    announced = int(length) if length is not None and length.isdigit() else None
+    if announced is not None and announced > limit:
         raise too_large(limit)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientDisconnected
     body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
+    if not message.get("more_body", False) or len(body) == announced:  # hypercorn ends each body with an empty part
         if len(body) > limit:
             raise too_large(limit)
         return body

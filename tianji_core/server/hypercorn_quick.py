@@ -1,10 +1,11 @@
 """Hypercorn with less work for each request.
 
 Hypercorn makes and cancels a task for the idle time-out of a connection with every request, writes head, body and end
-of an answer one by one, and has h11 check each name of each header field anew. Here one timer does for the first, what
-is written within one round of the event loop goes out together, and names are checked once. Protocols, limits and
-shutdown stay hypercorn's own. The parts leaned on are internal to it, so this is only put in place for versions that
-the tests have seen; with others hypercorn runs as it comes.
+of an answer one by one, and has h11 check each name of each header field anew; h11 goes through the fields by index,
+many times. Here one timer does for the first, what is written within one round of the event loop goes out together,
+names are checked once, and fields are gone through as a list. Protocols, limits and shutdown stay hypercorn's own. The
+parts leaned on are internal to it, so this is only put in place for versions that the tests have seen; with others
+hypercorn runs as it comes.
 """
 
 from __future__ import annotations
@@ -47,13 +48,9 @@ class QuickConfig(Config):
         return self._written[2] if self.include_date_header else []
 
 
-class QuickHeaders(Headers):
-    """h11's list of header fields, with a quicker way through it."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter([(name, value) for _, name, value in self._full_items])
+def fields_of(headers: Headers) -> Iterator[tuple[bytes, bytes]]:
+    """What iterating over h11's header fields gives. Its own way goes by index, one field after the other."""
+    return iter([(name, value) for _, name, value in headers._full_items])
 
 
 class QuickH11Protocol(H11Protocol):
@@ -72,6 +69,11 @@ class QuickH11Protocol(H11Protocol):
                 return
         await super().stream_send(event)
 
+    async def _check_protocol(self, event: h11.Request) -> None:
+        # Nothing but an upgrade, or the preface of HTTP/2, makes another protocol of a request.
+        if event.method == b"PRI" or any(name == b"upgrade" for _, name, _ in event.headers._full_items):
+            await super()._check_protocol(event)
+
 
 _TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-z]+")
 _LINE_ENDS = re.compile(rb"[\x00\r\n]")
@@ -80,7 +82,7 @@ _names: set[bytes] = set()
 _NAMES_KEPT = 2048
 
 
-def checked_headers(fields: list[tuple[bytes, bytes]]) -> QuickHeaders | None:
+def checked_headers(fields: list[tuple[bytes, bytes]]) -> Headers | None:
     """The fields as h11 wants them; None for what h11 had better look at itself (odd names or values, framing)."""
     if _LINE_ENDS.search(b"".join([value for _, value in fields])) is not None:
         return None
@@ -94,7 +96,7 @@ def checked_headers(fields: list[tuple[bytes, bytes]]) -> QuickHeaders | None:
     lengths = [value for name, value in fields if name == b"content-length"]
     if len(lengths) > 1 or (lengths and not lengths[0].isdigit()):
         return None
-    return QuickHeaders([(name, name, value) for name, value in fields])
+    return Headers([(name, name, value) for name, value in fields])
 
 
 class IdleTimer:
@@ -202,6 +204,7 @@ def quicken() -> type[Config]:
     """Put the quicker connection in place, if this hypercorn is one that it was tested with; which config to use."""
     if metadata.version("hypercorn").startswith(SEEN):
         setattr(hypercorn_run, "TCPServer", QuickTCPServer)  # noqa: B010 - it is not exported for this
+        setattr(Headers, "__iter__", fields_of)  # noqa: B010 - nor does h11 offer a place for it
         setattr(hypercorn_protocol, "H11Protocol", QuickH11Protocol)  # noqa: B010 - nor is this
         return QuickConfig
     return Config
