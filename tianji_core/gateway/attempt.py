@@ -181,6 +181,7 @@ class Attempt:
                 call.model,
                 wants_usage=call.wants_usage,
                 keep=self._keep,
+                created=int(call.started_at),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
         reply = StreamReply(call, source, transform)

@@ -8,7 +8,6 @@ chunks and writes them down anew. Both end a stream that was not complete with a
 from __future__ import annotations
 
 import re
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -229,12 +228,13 @@ class Translation(StreamTransform):
         *,
         wants_usage: bool,
         keep: bool,
+        created: int,
         reshape: Callable[[Body], Body] | None = None,
     ) -> None:
         super().__init__(wants_usage=wants_usage, keep=keep)
         self._decoder = decoder
         self._model = model
-        self._created = int(time.time())
+        self._created = created
         self._reshape = reshape
 
     def feed(self, data: bytes) -> bytes:
@@ -257,7 +257,7 @@ class Translation(StreamTransform):
         for chunk in chunks:
             chunk["model"] = self._model
             if not chunk.get("created"):
-                chunk["created"] = self._created  # decoders have no clock
+                chunk["created"] = self._created  # decoders have no clock, and nor has this
             if not self._take_usage(chunk):
                 continue
             if self._reshape is not None:

@@ -44,7 +44,7 @@ def make(kind="relay", provider=Vendor, wants_usage=False, keep=False):
         return Relay(vendor, NAME, wants_usage=wants_usage, keep=keep)
     patch = vendor.patch_chunk if vendor.patch_markers else None
     decoder = OpenAIStreamDecoder(vendor.parse_error, patch)
-    return Translation(decoder, NAME, wants_usage=wants_usage, keep=keep)
+    return Translation(decoder, NAME, wants_usage=wants_usage, keep=keep, created=1)
 
 
 def run(data, *cuts, **named):
@@ -255,7 +255,7 @@ def test_too_large():
 
 def test_reshaping():
     decoder = OpenAIStreamDecoder(Vendor(ProviderSettings(api_base="http://v")).parse_error)
-    transform = Translation(decoder, NAME, wants_usage=True, keep=True, reshape=chat_chunk_to_completion)
+    transform = Translation(decoder, NAME, wants_usage=True, keep=True, created=1, reshape=chat_chunk_to_completion)
     out = transform.feed(STREAMS["chat"]) + transform.finish()
     assert {c["object"] for c in chunks(out)} == {"text_completion"}
     assert chunks(out)[-1]["usage"] == USAGE
