@@ -52,7 +52,7 @@ class MasterKey(AuthBackend):
 
     def check(self, key: str | None) -> Principal | None:
         """The admin, if this is his key; takes the same time for every wrong one."""
-        if key is not None and hmac.compare_digest(key.encode("utf-8", "surrogateescape"), self._key):
+        if key is not None and hmac.compare_digest(key.encode("utf-8", "surrogatepass"), self._key):
             return self.principal
         return None
 
@@ -92,7 +92,7 @@ class CustomAuth(AuthBackend):
 def _principal(found: Any, key: str | None) -> Principal | None:
     if found is None or isinstance(found, Principal):
         return found
-    key_hash = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest() if key else None
+    key_hash = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() if key else None
     if isinstance(found, str):
         return Principal(key_hash=key_hash, key_alias=found, roles=frozenset({"internal_user"}))
     role = getattr(found, "user_role", None)
