@@ -5,7 +5,6 @@ Whatever cannot work is found here, all of it in one go, and told with the confi
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from tianji_core.api.routing import RoutingStrategy
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
+from tianji_core.discovery.errors import closest
 from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
 from tianji_core.gateway.deployments import DeploymentBuilder
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
@@ -287,8 +287,8 @@ class Compiler:
             return dict(values)
         fields = model.model_fields
         names = {*fields, *(f.alias for f in fields.values() if f.alias)}
-        for key in values.keys() - names:
-            close = difflib.get_close_matches(key, names, 1)
+        for key in sorted(values.keys() - names):
+            close = closest(key, names, 1)
             hint = f'Did you mean "{close[0]}"?' if close else None
             self.problem((*path, key), "unknown key", hint, severity="warning", kind="unknown-key")
         return {key: value for key, value in values.items() if key in names}

@@ -29,7 +29,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 
-SEEN = ("0.17", "0.18")
+SEEN = ("0.18.",)
 HIGH_WATER = 64 * 1024
 """Unsent bytes at which the application has to wait for the client."""
 
@@ -37,15 +37,15 @@ HIGH_WATER = 64 * 1024
 class QuickConfig(Config):
     """Hypercorn's config, with the date written once a second instead of once an answer."""
 
-    _written: tuple[int, str, list[tuple[bytes, bytes]]] = (0, "", [])
+    _written: tuple[int, list[tuple[bytes, bytes]]] = (0, [])
 
     def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
         if self.alt_svc_headers or self.include_server_header or self._quic_addresses:
             return super().response_headers(protocol)
         now = int(time.time())
         if self._written[0] != now:
-            self._written = (now, protocol, [(b"date", format_date_time(now).encode("ascii"))])
-        return self._written[2] if self.include_date_header else []
+            self._written = (now, [(b"date", format_date_time(now).encode("ascii"))])
+        return self._written[1] if self.include_date_header else []
 
 
 def fields_of(headers: Headers) -> Iterator[tuple[bytes, bytes]]:
@@ -135,6 +135,7 @@ class QuickTCPServer(TCPServer):
         self.timer = IdleTimer(self)
         self.idle_task = self.timer  # type: ignore[assignment]
         self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
         self._closing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -151,8 +152,9 @@ class QuickTCPServer(TCPServer):
             if not self._unsent:
                 self.loop.call_soon(self._flush)
             self._unsent.append(event.data)
-            transport = self.writer.transport
-            if len(event.data) + transport.get_write_buffer_size() > HIGH_WATER:
+            self._unsent_bytes += len(event.data)
+            # All that is not with the kernel yet: an application that never waits must not pile it up here.
+            if self._unsent_bytes + self.writer.transport.get_write_buffer_size() > HIGH_WATER:
                 self._flush()
                 try:
                     await self.writer.drain()
@@ -190,6 +192,7 @@ class QuickTCPServer(TCPServer):
         if self._unsent:
             data = b"".join(self._unsent)
             self._unsent.clear()
+            self._unsent_bytes = 0
             if not self.writer.transport.is_closing():
                 self.writer.write(data)
 
