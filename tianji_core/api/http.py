@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
 
 
 class Headers:
@@ -84,3 +85,47 @@ class UpstreamReply:
     status: int
     headers: Headers
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a client sent in a form. `file` is open until the call is over; large ones lie on disk.
+
+    `filename` is the client's word and may be anything: it is for the vendor to read, never a path of ours.
+    """
+
+    filename: str
+    content_type: str
+    file: BinaryIO = field(repr=False)
+    size: int
+
+    def read(self) -> bytes:
+        """All of it; may be asked again for the next attempt."""
+        self.file.seek(0)
+        return self.file.read()
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that was downloaded from an address which a client named."""
+
+    content_type: str
+    data: bytes
+
+
+class Network(Protocol):
+    """The network, lent to a provider's async methods. Everything it raises is a GatewayError."""
+
+    async def fetch(
+        self, request: UpstreamRequest, *, timeout: float = 60.0, limit: int = 16 * 1024 * 1024
+    ) -> UpstreamReply:
+        """Send a request to an address that the config or the vendor names, whatever the status of the answer.
+
+        Raises APIConnectionError, RequestTimeoutError or BadGatewayError.
+        """
+
+    async def download(self, url: str, *, limit: int = 20 * 1024 * 1024) -> Media:
+        """Get a file from an address that a client names: public hosts only, no redirects.
+
+        Raises BadRequestError, which says no more of what lies inside the network than that it may not be asked.
+        """

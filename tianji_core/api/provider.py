@@ -16,10 +16,25 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tianji_core.api.errors import GatewayError
-from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
 
-Operation = Literal["chat", "completions", "embeddings"]
-"""What the caller wants done; each is one OpenAI endpoint in its normal form."""
+Operation = Literal[
+    "chat",
+    "completions",
+    "embeddings",
+    "rerank",
+    "moderations",
+    "images",
+    "image_edits",
+    "image_variations",
+    "speech",
+    "transcriptions",
+    "translations",
+]
+"""What the caller wants done; each is one endpoint in its normal form: OpenAI's, and for rerank Cohere's v2."""
+
+UPLOADS: frozenset[Operation] = frozenset({"image_edits", "image_variations", "transcriptions", "translations"})
+"""Operations that come as multipart forms: members of their body may be an `Upload`, or a list of them."""
 
 Feature = Literal[
     "streaming",
@@ -37,10 +52,22 @@ Feature = Literal[
     "seed",
     "n",
 ]
-"""What a provider's chat operation can do beyond plain text."""
+"""What a provider's chat operation can do beyond plain text; `streaming` goes for completions too."""
 
 Body = dict[str, Any]
 """A JSON object in OpenAI's shape (`tianji_core.wire.openai` has the TypedDicts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An answer that is no JSON: speech, or a transcription as plain text or subtitles.
+
+    `usage` is what the vendor counted, in OpenAI's names, if it said so outside of the answer.
+    """
+
+    data: bytes
+    content_type: str
+    usage: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +80,14 @@ class Capabilities:
     @classmethod
     def of(cls, *operations: Operation, features: tuple[Feature, ...] = ()) -> Capabilities:
         return cls(frozenset(operations), frozenset(features))
+
+    def having(self, *features: Feature, operations: tuple[Operation, ...] = ()) -> Capabilities:
+        """The same, with these features and operations too."""
+        return Capabilities(self.operations.union(operations), self.features.union(features))
+
+    def lacking(self, *features: Feature, operations: tuple[Operation, ...] = ()) -> Capabilities:
+        """The same without these features and operations."""
+        return Capabilities(self.operations.difference(operations), self.features.difference(features))
 
 
 class ProviderSettings(BaseModel):
@@ -174,13 +209,36 @@ class Provider(ABC):
         Raises UnsupportedCapabilityError or BadRequestError for what cannot be said to this vendor.
         """
 
-    async def authorize(self, request: UpstreamRequest) -> UpstreamRequest:
-        """For vendors whose credential has to be fetched or computed (OAuth, request signing). Most need nothing."""
+    # The next three are for the few vendors that need them; one that is not overridden costs nothing.
+
+    async def prepare(self, request: ModelRequest, network: Network) -> None:
+        """Fetch what `build_request` needs, such as images that the vendor does not fetch itself.
+
+        It may change members of `request.body`; what lies inside them is shared, so copy it to change it. Raises
+        BadRequestError for an address that cannot be fetched (see `tianji_core.translate.media`).
+        """
+
+    async def authorize(self, request: UpstreamRequest, network: Network) -> UpstreamRequest:
+        """Put a credential on that has to be fetched or computed: OAuth (`tianji_core.api.tokens`), signatures."""
         return request
 
+    async def follow(
+        self, request: ModelRequest, reply: UpstreamReply, network: Network
+    ) -> UpstreamReply | UpstreamRequest:
+        """What comes after a first 2xx answer: poll until a job is done, or fetch the rest of a batch.
+
+        Returns the answer that `parse_response` gets, or the request whose answer is it, streamed if the call is.
+        The call's own time-out ends it.
+        """
+        return reply
+
     @abstractmethod
-    def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body:
+    def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body | Binary:
         """A whole 2xx answer in OpenAI's shape. Raises BadGatewayError or ValueError if it makes no sense."""
+
+    def relays_answer(self, request: ModelRequest) -> bool:
+        """Whether the answer goes to the client as its bytes come, unread: audio, or streams of other operations."""
+        return False
 
     @abstractmethod
     def stream_decoder(self, request: ModelRequest) -> StreamDecoder:

@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from tianji_core.api.callback import AttemptRecord
-from tianji_core.api.errors import BadGatewayError, GatewayError, UnsupportedCapabilityError
-from tianji_core.api.http import Headers, UpstreamReply
-from tianji_core.api.provider import LocalReply, ModelRequest, Operation, Provider
+from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError, UnsupportedCapabilityError
+from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation, Provider
 from tianji_core.api.routing import DeploymentStats
 from tianji_core.gateway.body import vendor_body
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
 from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
-from tianji_core.gateway.transforms import StreamTransform, Translation, relay_for
+from tianji_core.gateway.transforms import Passage, StreamTransform, Translation, relay_for
 from tianji_core.routing import Deployment, Stats
 from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion, completions_to_chat
 from tianji_core.transport import Timeouts, TransportError, UpstreamResponse
@@ -63,7 +63,7 @@ class Attempt:
         return reply
 
     async def _run(self, model: str) -> Reply | StreamReply:
-        call, deployment = self._call, self._deployment
+        deployment = self._deployment
         provider = deployment.provider
         request, reshapes = self._request(model)
         local: LocalReply | None
@@ -75,33 +75,48 @@ class Attempt:
             translates = True
         if local is None:
             response = await self._send(request)
-            self._status = response.status
-            call.upstream_headers = response.headers
             if not 200 <= response.status < 300:
                 raise await self._failure(provider, response)
-            if call.stream:
+            if deployment.needs_follow:
+                followed = await self._follow(request, response)
+                if isinstance(followed, UpstreamReply):
+                    return await self._answer(request, followed, translates, reshapes)
+                response = followed
+            if request.stream:
                 return await self._stream(request, response, reshapes)
-            try:
-                body = await response.read(self._max_response)
-            except TransportError as error:
-                raise transport_failure(error) from error
-            reply = UpstreamReply(response.status, response.headers, body)
+            if provider.relays_answer(request):
+                return await self._pass_on(response, response.headers)
+            reply = await self._read(response)
         else:
             self._status = local.status
             if not 200 <= local.status < 300:
                 raise provider.parse_error(local.status, Headers(local.headers), local.whole())
-            if call.stream:
+            if request.stream:
                 return await self._stream(request, LocalSource(local), reshapes, local=not translates)
             if local.delay:
                 await asyncio.sleep(local.delay)
             reply = UpstreamReply(local.status, Headers(local.headers), local.whole())
+        return await self._answer(request, reply, translates, reshapes)
+
+    async def _answer(
+        self, request: ModelRequest, reply: UpstreamReply, translates: bool, reshapes: bool
+    ) -> Reply | StreamReply:
+        """What the caller gets of a whole answer."""
+        if request.stream:  # a vendor that answers at once after all
+            whole = LocalReply(reply.status, tuple(reply.headers), reply.body)
+            return await self._stream(request, LocalSource(whole), reshapes)
         answer = self._parse(request, reply, translates, reshapes)
+        if isinstance(answer, Binary):
+            if answer.usage is not None:
+                self._call.usage = answer.usage
+            return Reply({}, answer)
         if not answer.get("created") and "choices" in answer:
             answer["created"] = int(time.time())  # providers have no clock
         usage = answer.get("usage")
         if isinstance(usage, dict):
-            usage.setdefault("completion_tokens", 0)  # embeddings leave it out; whoever adds up wants a number
-            call.usage = usage
+            if "prompt_tokens" in usage:
+                usage.setdefault("completion_tokens", 0)  # embeddings leave it out; whoever adds up wants a number
+            self._call.usage = usage
         return Reply(answer)
 
     def _request(self, model: str) -> tuple[ModelRequest, bool]:
@@ -127,13 +142,50 @@ class Attempt:
 
     async def _send(self, request: ModelRequest) -> UpstreamResponse:
         deployment = self._deployment
+        if deployment.needs_prepare:
+            await deployment.provider.prepare(request, deployment.network)
         upstream = deployment.provider.build_request(request)
         if deployment.needs_authorize:
-            upstream = await deployment.provider.authorize(upstream)
+            upstream = await deployment.provider.authorize(upstream, deployment.network)
+        return await self._exchange(upstream)
+
+    async def _exchange(self, upstream: UpstreamRequest) -> UpstreamResponse:
         try:
-            return await deployment.transport.send(upstream, self._timeouts())
+            response = await self._deployment.transport.send(upstream, self._timeouts())
         except TransportError as error:
             raise transport_failure(error) from error
+        self._status = response.status
+        self._call.upstream_headers = response.headers
+        return response
+
+    async def _read(self, response: UpstreamResponse) -> UpstreamReply:
+        try:
+            body = await response.read(self._max_response)
+        except TransportError as error:
+            raise transport_failure(error) from error
+        return UpstreamReply(response.status, response.headers, body)
+
+    async def _follow(self, request: ModelRequest, response: UpstreamResponse) -> UpstreamReply | UpstreamResponse:
+        """Let the provider go on from a first answer, within the time that the call has."""
+        deployment, provider = self._deployment, self._deployment.provider
+        reply = await self._read(response)
+        try:
+            async with asyncio.timeout(self._timeouts().total):
+                followed = await provider.follow(request, reply, deployment.network)
+        except TimeoutError:
+            raise RequestTimeoutError("The provider did not answer in time.") from None
+        except GatewayError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise BadGatewayError("The provider's answer makes no sense.") from error
+        if isinstance(followed, UpstreamReply):
+            if not 200 <= followed.status < 300:
+                raise provider.parse_error(followed.status, followed.headers, followed.body)
+            return followed
+        last = await self._exchange(followed)
+        if not 200 <= last.status < 300:
+            raise await self._failure(provider, last)
+        return last if request.stream else await self._read(last)
 
     def _timeouts(self) -> Timeouts:
         """The row's time-outs, tightened by what the client asked for."""
@@ -158,10 +210,12 @@ class Attempt:
                 body = b""  # the status alone has to tell
         return provider.parse_error(response.status, response.headers, body)
 
-    def _parse(self, request: ModelRequest, reply: UpstreamReply, translates: bool, reshapes: bool) -> dict[str, Any]:
+    def _parse(
+        self, request: ModelRequest, reply: UpstreamReply, translates: bool, reshapes: bool
+    ) -> dict[str, Any] | Binary:
         try:
             answer = self._deployment.provider.parse_response(request, reply) if translates else mock_parse(reply)
-            return chat_to_completion(answer) if reshapes else answer
+            return chat_to_completion(answer) if reshapes and not isinstance(answer, Binary) else answer
         except GatewayError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
@@ -172,6 +226,8 @@ class Attempt:
         self, request: ModelRequest, source: Source, reshapes: bool, *, local: bool = False
     ) -> StreamReply:
         call, provider = self._call, self._deployment.provider
+        if provider.relays_answer(request):
+            return await self._pass_on(source, getattr(source, "headers", Headers()))
         transform: StreamTransform | None = None
         if not reshapes and not local:
             transform = relay_for(provider, call.model, wants_usage=call.wants_usage, keep=self._keep)
@@ -184,7 +240,14 @@ class Attempt:
                 created=int(call.started_at),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
-        reply = StreamReply(call, source, transform)
+        return await self._begun(StreamReply(call, source, transform))
+
+    async def _pass_on(self, source: Source, headers: Headers) -> StreamReply:
+        """An answer that goes to the client byte by byte, unread."""
+        content_type = headers.get("content-type") or "application/octet-stream"
+        return await self._begun(StreamReply(self._call, source, Passage(), content_type))
+
+    async def _begun(self, reply: StreamReply) -> StreamReply:
         await reply.start()
         first_token = time.monotonic() - self._started
         reply.on_end = lambda ended, error: self._stream_ended(ended, error, first_token)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.errors import AuthenticationError, BadRequestError, UnsupportedParamsError
-from tianji_core.api.provider import Body, Operation
+from tianji_core.api.http import Upload
+from tianji_core.api.provider import UPLOADS, Body, Operation
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
 from tianji_core.routing import Deployment
 
@@ -129,11 +130,31 @@ TYPES: dict[str, tuple[type, ...]] = {
     "top_logprobs": (int,),
     "top_p": _NUMBER,
     "user": _TEXT,
+    "query": _TEXT,
+    "documents": _LIST,
+    "top_n": (int,),
+    "voice": (str, dict),
 }
 """The JSON types of the members whose type is not in doubt; null is always allowed. What they mean is the vendor's
 business, but a wrong type is told here, the same for every vendor."""
 
-REQUIRED: dict[Operation, str] = {"chat": "messages", "completions": "prompt", "embeddings": "input"}
+_TYPES_BESIDE_CHAT = {**TYPES, "response_format": _TEXT}
+
+REQUIRED: dict[Operation, tuple[str, ...]] = {
+    "chat": ("messages",),
+    "completions": ("prompt",),
+    "embeddings": ("input",),
+    "rerank": ("query", "documents"),
+    "moderations": ("input",),
+    "images": ("prompt",),
+    "image_edits": ("image", "prompt"),
+    "image_variations": ("image",),
+    "speech": ("input",),
+    "transcriptions": ("file",),
+    "translations": ("file",),
+}
+_FILES = frozenset({"file", "image", "mask"})
+"""Members of forms that have to be files."""
 
 
 def check_body(value: Any, operation: Operation) -> Body:
@@ -141,11 +162,12 @@ def check_body(value: Any, operation: Operation) -> Body:
     if not isinstance(value, dict):
         raise BadRequestError("The request body must be a JSON object.", param="request_body")
     body: Body = value if value.get("extra_body") is None else _with_extra(value)
-    required = REQUIRED[operation]
-    if body.get(required) is None:
-        raise BadRequestError(f"Missing required parameter: '{required}'.", param=required)
+    for required in REQUIRED[operation]:
+        if body.get(required) is None:
+            raise BadRequestError(f"Missing required parameter: '{required}'.", param=required)
+    known = TYPES if operation == "chat" else _TYPES_BESIDE_CHAT
     for name, member in body.items():
-        types = TYPES.get(name)
+        types = known.get(name)
         if types is not None and member is not None and not _fits(member, types):
             raise BadRequestError(f"Invalid type for '{name}': expected {_wanted(types)}.", param=name)
     model = body.get("model")
@@ -155,8 +177,12 @@ def check_body(value: Any, operation: Operation) -> Body:
         for index, message in enumerate(body["messages"]):
             if not isinstance(message, dict):
                 raise BadRequestError(f"messages[{index}] must be an object.", param="messages")
-    elif not isinstance(body[required], (str, list)):
-        raise BadRequestError(f"Invalid type for '{required}': expected a string or an array.", param=required)
+    elif operation in UPLOADS:
+        _check_files(body, operation)
+    else:
+        for required in REQUIRED[operation]:
+            if not isinstance(body[required], (str, list)):
+                raise BadRequestError(f"Invalid type for '{required}': expected a string or an array.", param=required)
     refused = REFUSED.intersection(body)
     if refused:
         raise refused_members(refused)
@@ -164,6 +190,16 @@ def check_body(value: Any, operation: Operation) -> Body:
         if isinstance(target, dict):
             overridden(body, target, operation)
     return body
+
+
+def _check_files(body: Body, operation: Operation) -> None:
+    """Raises BadRequestError for a file that is none, and for a member that should be none."""
+    for name, value in body.items():
+        uploads = [isinstance(each, Upload) for each in (value if isinstance(value, list) else [value])]
+        if name in _FILES and not all(uploads):
+            raise BadRequestError(f"Invalid type for '{name}': expected a file.", param=name)
+        if name in REQUIRED[operation] and name not in _FILES and any(uploads):
+            raise BadRequestError(f"Invalid type for '{name}': expected a string.", param=name)
 
 
 def overridden(body: Body, changes: Body, operation: Operation) -> Body:

@@ -14,10 +14,11 @@ from tianji_core.api.auth import AuthBackend, Credentials
 from tianji_core.api.call import Principal
 from tianji_core.api.callback import Callback, CallRecord
 from tianji_core.api.errors import AuthenticationError, GatewayError
-from tianji_core.api.provider import ProviderSettings
+from tianji_core.api.provider import Capabilities, ProviderSettings
 from tianji_core.api.standard_payload import standard_payload
 from tianji_core.discovery import Registry
 from tianji_core.openai_compat import OpenAICompatible
+from tianji_core.openai_compat.provider import PATHS
 from tianji_core.routing import SimpleShuffle
 
 
@@ -28,6 +29,9 @@ class AnyOpenAICompatible(OpenAICompatible):
     key_required = False
     api_key_env = ("OPENAI_COMPATIBLE_API_KEY",)
     api_base_env = ("OPENAI_COMPATIBLE_API_BASE",)
+    capabilities = Capabilities(frozenset(PATHS), OpenAICompatible.capabilities.features).lacking(
+        operations=("completions",)
+    )
 
 
 def register_builtins(registry: Registry) -> None:

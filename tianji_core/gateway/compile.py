@@ -22,6 +22,7 @@ from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, reg
 from tianji_core.gateway.deployments import DeploymentBuilder
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
 from tianji_core.gateway.limits import Limits
+from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
 from tianji_core.telemetry import CallbackDispatcher, get_logger
@@ -44,10 +45,11 @@ class Compiler:
         self.registry = registry
         self.settings = Settings.read(loaded.environ)
         self.problems: list[Problem] = []
+        self.guarded = HttptoolsTransport(public_only=True)
         self._stats = stats
         register_builtins(registry)
 
-    def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], Transport]:
+    def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], tuple[Transport, ...]]:
         """All parts of the gateway. Raises ConfigError with everything that is wrong."""
         self._extensions()
         transport = self._transport()
@@ -75,7 +77,7 @@ class Compiler:
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
             max_response_bytes=int(self.config.general_settings.max_response_size_mb * MEBIBYTE),
         )
-        return pipeline, auth, transport
+        return pipeline, auth, (transport, self.guarded)
 
     # -- the kinds of plugin -----------------------------------------------------------------------------------
 
@@ -103,8 +105,15 @@ class Compiler:
             self.problem(("litellm_settings", "ssl_verify"), f"cannot set up TLS: {error}")
             return HttptoolsTransport()
 
+    def _network(self, transport: Transport) -> GatewayNetwork:
+        """What providers fetch with. Plug-ins may reach what the config names; clients' addresses are guarded."""
+        settings = self.config.litellm_settings
+        if not settings.user_url_validation:
+            return GatewayNetwork(transport, transport)
+        return GatewayNetwork(transport, self.guarded, frozenset(h.lower() for h in settings.user_url_allowed_hosts))
+
     def _deployments(self, transport: Transport) -> list[Deployment]:
-        builder = DeploymentBuilder(self, transport)
+        builder = DeploymentBuilder(self, transport, self._network(transport))
         deployments = [builder.build(row) for row in self.config.model_list]
         found: dict[str, Deployment] = {}
         for row, deployment in zip(self.config.model_list, deployments, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from tianji_core.api.http import Network
 from tianji_core.api.provider import Provider, ProviderSettings
 from tianji_core.config.schema import Deployment as Row
 from tianji_core.discovery import PluginError
@@ -29,9 +30,10 @@ BODY_PARAMS_OF_THE_ROW = frozenset({"metadata", "stream"})
 class DeploymentBuilder:
     """Builds the deployments of one config; problems go to the compiler."""
 
-    def __init__(self, compiler: Compiler, transport: Transport) -> None:
+    def __init__(self, compiler: Compiler, transport: Transport, network: Network) -> None:
         self._compiler = compiler
         self._transport = transport
+        self._network = network
         self._credentials = {c.credential_name: c for c in compiler.config.credential_list}
 
     def build(self, row: Row) -> Deployment | None:
@@ -85,7 +87,10 @@ class DeploymentBuilder:
             allowed_params=frozenset(params.allowed_openai_params),
             mock_response=params.mock_response,
             api_base=_shown(getattr(provider, "api_base", None) or params.address),
+            network=self._network,
+            needs_prepare=type(provider).prepare is not Provider.prepare,
             needs_authorize=type(provider).authorize is not Provider.authorize,
+            needs_follow=type(provider).follow is not Provider.follow,
             asks_for_usage=general.always_include_stream_usage is not False
             and (supported is None or "stream_options" in supported),
             shows_usage=general.always_include_stream_usage is True,

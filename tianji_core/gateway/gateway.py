@@ -46,14 +46,14 @@ class Gateway:
         registry: Registry,
         pipeline: Pipeline,
         auth_backends: tuple[AuthBackend, ...],
-        transport: Transport,
+        transports: tuple[Transport, ...],
     ) -> None:
         self.loaded = loaded
         self.config = loaded.config
         self.registry = registry
         self.pipeline = pipeline
         self.auth_backends = auth_backends
-        self._transport = transport
+        self._transports = transports
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -94,7 +94,8 @@ class Gateway:
         await self.pipeline.guardrails.aclose()
         for backend in self.auth_backends:
             await backend.aclose()
-        await self._transport.aclose()
+        for transport in self._transports:
+            await transport.aclose()
         await self._stack.aclose()
 
     async def drained(self, seconds: float) -> bool:
@@ -126,6 +127,10 @@ class Gateway:
     async def embeddings(self, **body: Any) -> Body:
         """Embeddings. Raises GatewayError."""
         return await self._whole("embeddings", body)
+
+    async def rerank(self, **body: Any) -> Body:
+        """Documents by relevance, in Cohere's shape. Raises GatewayError."""
+        return await self._whole("rerank", body)
 
     async def stream(self, operation: Operation = "chat", **body: Any) -> AsyncIterator[Body]:
         """The chunks of a streamed answer in OpenAI's shape. Raises GatewayError, also between chunks."""

@@ -33,6 +33,10 @@ from tianji_core.wire.sse import DONE_EVENT, encode_event
 log = get_logger("tianji.calls")
 
 
+_NAMES_MODEL = frozenset({"chat", "completions", "embeddings"})
+"""Operations whose answers name the model that the client asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """The parts that every call goes through, compiled from the config."""
@@ -60,7 +64,7 @@ class Pipeline:
             reply = await self.guardrails.during(call, self._route(call))
             if isinstance(reply, StreamReply):
                 return await self._opened(call, reply, reservation)
-            if self.guardrails.post_call:
+            if self.guardrails.post_call and reply.binary is None:
                 reply.body = await self.guardrails.after(call, reply.body)
             call.response = reply.body
         except GatewayError as error:
@@ -167,7 +171,7 @@ class Pipeline:
         )
         attempt = Attempt(call, deployment, self.stats, keep=keep, max_response=self.max_response_bytes)
         reply = await attempt.run(target.upstream_model(deployment))
-        if isinstance(reply, Reply):
+        if isinstance(reply, Reply) and call.operation in _NAMES_MODEL:
             reply.body["model"] = call.model
         return reply
 
@@ -175,7 +179,7 @@ class Pipeline:
 
     async def _opened(self, call: Call, reply: StreamReply, reservation: Reservation) -> StreamReply:
         """A stream that has begun: held back for the guardrails where they want to see it, else on its way."""
-        if self.guardrails.post_call and self.guardrails.watches_answers(call):
+        if reply.content_type is None and self.guardrails.post_call and self.guardrails.watches_answers(call):
             held = await self._judged(call, reply)
             self._finish(call, None, reservation)
             return held
@@ -184,7 +188,7 @@ class Pipeline:
         def ended(stream: StreamReply, error: GatewayError | None) -> None:
             if noted is not None:
                 noted(stream, error)
-            if self.callbacks.wants_content and self.keeps_content:
+            if self.callbacks.wants_content and self.keeps_content and stream.content_type is None:
                 try:
                     call.response = merge_chunks(stream.transform.kept())
                 except Exception as failure:  # chunks of a shape that nobody sends; the call has to end all the same

@@ -6,6 +6,8 @@ import time
 
 from tianji_core.api.callback import CallRecord, ErrorRecord
 from tianji_core.api.errors import GatewayError
+from tianji_core.api.http import Upload
+from tianji_core.api.provider import UPLOADS, Body
 from tianji_core.gateway.call import Call
 
 
@@ -38,9 +40,24 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         attempts=tuple(call.attempts),
         fallbacks=call.fallbacks,
         guardrails=tuple(call.guardrails),
-        request=call.body if content else None,
+        request=_shown(call) if content else None,
         response=call.response if content else None,
         error=None
         if error is None
         else ErrorRecord(type(error).__name__, error.http_status, error.message, error.provider),
     )
+
+
+def _shown(call: Call) -> Body:
+    """The body as it may be kept: files by their name and size, for they are closed once the call is over."""
+    if call.operation not in UPLOADS:
+        return call.body
+    return {name: _without_content(value) for name, value in call.body.items()}
+
+
+def _without_content(value: object) -> object:
+    if isinstance(value, list):
+        return [_without_content(each) for each in value]
+    if isinstance(value, Upload):
+        return {"filename": value.filename, "content_type": value.content_type, "size": value.size}
+    return value

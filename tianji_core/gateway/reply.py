@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError, RequestTimeoutError
-from tianji_core.api.provider import Body, LocalReply
+from tianji_core.api.provider import Binary, Body, LocalReply
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.transforms import StreamTransform
 from tianji_core.transport import TransportError, TransportTimeout
@@ -23,12 +23,13 @@ class Source(Protocol):
 
 
 class Reply:
-    """A whole answer, in the caller's dialect."""
+    """A whole answer, in the caller's dialect. `binary` is set where it is no JSON; `body` is empty then."""
 
-    __slots__ = ("body",)
+    __slots__ = ("binary", "body")
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, binary: Binary | None = None) -> None:
         self.body = body
+        self.binary = binary
 
 
 class StreamReply:
@@ -38,7 +39,11 @@ class StreamReply:
     it ends the iteration by raising the GatewayError: only the route knows how its dialect tells errors in a stream.
     """
 
-    def __init__(self, call: Call, source: Source, transform: StreamTransform) -> None:
+    content_type: str | None = None
+    """The media type of a stream that is none of server-sent events of our own making."""
+
+    def __init__(self, call: Call, source: Source, transform: StreamTransform, content_type: str | None = None) -> None:
+        self.content_type = content_type
         self._call = call
         self._source = source
         self._chunks = source.__aiter__()

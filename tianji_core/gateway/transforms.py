@@ -269,6 +269,22 @@ class Translation(StreamTransform):
         return b"".join(out)
 
 
+class Passage(StreamTransform):
+    """Bytes that nobody here reads: audio, and streams of operations other than chat."""
+
+    def __init__(self) -> None:
+        super().__init__(wants_usage=False, keep=False)
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def finish(self) -> bytes:
+        return b""
+
+    def kept(self) -> list[Body]:
+        return []
+
+
 def relay_for(provider: Provider, model: str, *, wants_usage: bool, keep: bool) -> Relay | None:
     """A relay, if the provider's streams can be passed on as they are."""
     if provider.relays and isinstance(provider, OpenAICompatible):

@@ -14,6 +14,8 @@ from tianji_core.api.errors import (
 )
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import (
+    UPLOADS,
+    Binary,
     Body,
     Capabilities,
     ModelRequest,
@@ -23,11 +25,27 @@ from tianji_core.api.provider import (
     StreamDecoder,
 )
 from tianji_core.openai_compat.errors import parse_error
+from tianji_core.openai_compat.forms import encode_body
 from tianji_core.openai_compat.messages import clean_messages, clean_tools
 from tianji_core.openai_compat.stream import OpenAIStreamDecoder
 from tianji_core.wire.openai import PARAMS
 
-PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
+PATHS: dict[Operation, str] = {
+    "chat": "/chat/completions",
+    "completions": "/completions",
+    "embeddings": "/embeddings",
+    "rerank": "/rerank",
+    "moderations": "/moderations",
+    "images": "/images/generations",
+    "image_edits": "/images/edits",
+    "image_variations": "/images/variations",
+    "speech": "/audio/speech",
+    "transcriptions": "/audio/transcriptions",
+    "translations": "/audio/translations",
+}
+ANSWERS = frozenset({"choices", "data", "results", "text"})
+"""Members of which one is in every good answer."""
+TEXT_FORMATS = frozenset({"text", "srt", "vtt"})
 
 
 class OpenAICompatible(Provider):
@@ -124,16 +142,29 @@ class OpenAICompatible(Provider):
         headers = self._headers
         if request.headers:
             headers = [*headers, *request.headers.items()]
+        if request.operation in UPLOADS:
+            content_type, data = encode_body(body)
+            headers = [("content-type", content_type), *(field for field in headers if field[0] != "content-type")]
+            return UpstreamRequest("POST", url, headers, data)
         return UpstreamRequest("POST", url, headers, orjson.dumps(body))
 
-    def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body:
+    def relays_answer(self, request: ModelRequest) -> bool:
+        return request.operation == "speech" or (request.stream and request.operation not in ("chat", "completions"))
+
+    def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body | Binary:
+        if request.operation == "speech":
+            return Binary(reply.body, reply.headers.get("content-type") or "audio/mpeg")
+        if request.operation in ("transcriptions", "translations"):
+            content_type = reply.headers.get("content-type", "") or ""
+            if request.body.get("response_format") in TEXT_FORMATS and "json" not in content_type:
+                return Binary(reply.body, content_type or "text/plain; charset=utf-8")
         try:
             body = orjson.loads(reply.body)
         except ValueError:
             body = None
         if not isinstance(body, dict):
             raise BadGatewayError("The provider's answer is not a JSON object.", provider=self.name)
-        if body.get("error") and "choices" not in body and "data" not in body:
+        if body.get("error") and not ANSWERS.intersection(body):
             # Some vendors report failures with status 200.
             raise self.parse_error(500, reply.headers, reply.body)
         self.patch_response(body)

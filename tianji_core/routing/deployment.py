@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tianji_core.api.http import Network
 from tianji_core.api.provider import Operation, Provider
 from tianji_core.transport import Timeouts, Transport
 from tianji_core.wire.openai import PARAMS
@@ -24,6 +25,8 @@ class Deployment:
     provider_name: str
     provider: Provider
     transport: Transport
+    network: Network
+    """Lent to the provider's async methods; most override none of them, and then the `needs_…` below are false."""
     timeouts: Timeouts
     stream_timeouts: Timeouts
     weight: float | None = None
@@ -41,7 +44,9 @@ class Deployment:
     mock_response: Any = None
     api_base: str | None = None
     """Shown in headers and records: without user, password and query."""
+    needs_prepare: bool = False
     needs_authorize: bool = False
+    needs_follow: bool = False
     asks_for_usage: bool = True
     """Whether streams are asked for a usage chunk (`stream_options.include_usage`)."""
     shows_usage: bool = False

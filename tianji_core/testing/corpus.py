@@ -6,9 +6,12 @@ each scenario, and for some also hands it a vendor's answer; what such an answer
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import dataclass
 from typing import Any
 
+from tianji_core.api.http import Upload
 from tianji_core.api.provider import Body, Feature, Operation
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -73,6 +76,41 @@ EMBEDDINGS = Scenario(
     "embeddings", {"input": ["first text", "second text"]}, "embeddings", answer="two vectors of the same length"
 )
 COMPLETIONS = Scenario("completions", {"prompt": "Once upon"}, "completions", answer="some text", streams=True)
+
+
+def upload(filename: str, content_type: str, encoded: str) -> Upload:
+    """A file of a form, as the server hands it on."""
+    data = base64.b64decode(encoded)
+    return Upload(filename, content_type, io.BytesIO(data), len(data))
+
+
+RERANK = Scenario(
+    "rerank",
+    {"query": "capital of France", "documents": ["Berlin is in Germany.", "Paris is in France.", "Bread"], "top_n": 2},
+    "rerank",
+    answer="two results, document 1 first",
+)
+OTHERS = (
+    RERANK,
+    Scenario("moderations", {"input": "I like bread."}, "moderations", answer="one result, flagged or not"),
+    Scenario("images", {"prompt": "A red square"}, "images", answer="an image, as url or b64_json"),
+    Scenario(
+        "image_edits",
+        {"image": upload("a.png", "image/png", PNG), "prompt": "Make it blue"},
+        "image_edits",
+        answer="an image, as url or b64_json",
+    ),
+    Scenario(
+        "image_variations",
+        {"image": upload("a.png", "image/png", PNG)},
+        "image_variations",
+        answer="an image, as url or b64_json",
+    ),
+    Scenario("speech", {"input": "Hello.", "voice": "alloy"}, "speech", answer="audio (.bin)"),
+    Scenario("transcriptions", {"file": upload("a.wav", "audio/wav", WAV)}, "transcriptions", answer="a text"),
+    Scenario("translations", {"file": upload("a.wav", "audio/wav", WAV)}, "translations", answer="a text"),
+)
+"""One of each operation beside the three that make or read text."""
 
 _TOOL_PARAMS = ("tools",)
 _CONVERSATION = [
@@ -178,6 +216,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     EMBEDDINGS,
     Scenario("embeddings_text", {"input": "one text"}, "embeddings"),
     COMPLETIONS,
+    *OTHERS,
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
@@ -191,42 +230,71 @@ TEXTS = {
 
 PARAM_VALUES: dict[str, Any] = {
     "audio": {"voice": "alloy", "format": "wav"},
+    "background": "transparent",
     "best_of": 2,
+    "chunking_strategy": "auto",
     "dimensions": 64,
     "echo": True,
     "encoding_format": "base64",
     "frequency_penalty": 0.5,
     "function_call": "auto",
     "functions": [TOOLS[0]["function"]],
+    "include": ["logprobs"],
+    "input_fidelity": "high",
+    "instructions": "Speak slowly.",
+    "language": "en",
     "logit_bias": {"50256": -100},
     "logprobs": True,
+    "max_chunks_per_doc": 3,
+    "max_tokens_per_doc": 100,
     "max_completion_tokens": 50,
     "max_tokens": 50,
     "modalities": ["text"],
+    "moderation": "low",
     "n": 2,
+    "output_compression": 80,
+    "output_format": "webp",
     "parallel_tool_calls": False,
     "prediction": {"type": "content", "content": "Paris"},
     "presence_penalty": 0.5,
+    "prompt": "A hint.",
     "prompt_cache_key": "kit",
     "prompt_cache_retention": "24h",
+    "quality": "high",
     "reasoning_effort": "high",
+    "return_documents": True,
     "response_format": {"type": "json_object"},
     "safety_identifier": "kit-user",
     "seed": 7,
     "service_tier": "auto",
+    "size": "1024x1024",
+    "speed": 1.5,
     "stop": ["END"],
     "store": True,
+    "style": "vivid",
     "suffix": " the end.",
     "temperature": 0.5,
     "tool_choice": "required",
     "tools": TOOLS,
+    "timestamp_granularities": ["word"],
     "top_logprobs": 2,
+    "top_n": 1,
     "top_p": 0.5,
     "user": "kit-user",
+    "voice": "nova",
     "verbosity": "low",
     "web_search_options": {"search_context_size": "low"},
 }
 """A value for each OpenAI parameter; `stream_options` is the gateway's own business."""
+VALUES_OF: dict[tuple[Operation, str], Any] = {
+    ("images", "response_format"): "b64_json",
+    ("image_edits", "response_format"): "b64_json",
+    ("image_variations", "response_format"): "b64_json",
+    ("speech", "response_format"): "wav",
+    ("transcriptions", "response_format"): "verbose_json",
+    ("translations", "response_format"): "verbose_json",
+}
+"""Where a parameter of the same name means something else."""
 
 COMPANIONS: dict[str, Body] = {
     "function_call": {"functions": [TOOLS[0]["function"]]},

@@ -80,6 +80,8 @@ def _tool_delta(index: int, call: Body | None = None, arguments: str = "") -> Bo
 _ONE_TOOL = (_tool_delta(0, _WEATHER), _tool_delta(0, None, '{"city"'), _tool_delta(0, None, ': "Paris"}'))
 _TWO_TOOLS = (*_ONE_TOOL, _tool_delta(1, _TIME), _tool_delta(1, None, '{"tz": "CET"}'))
 
+_IMAGE: Body = {"created": 1700000004, "data": [{"b64_json": "aW1hZ2U="}]}
+
 RESPONSES: dict[str, Body] = {
     "chat": _whole({"content": "The capital of France is Paris — schön. 🗼"}),
     "tools": _whole({"content": None, "tool_calls": [_WEATHER]}, finish="tool_calls"),
@@ -107,7 +109,24 @@ RESPONSES: dict[str, Body] = {
         "choices": [{"index": 0, "text": " a time.", "logprobs": None, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5},
     },
+    "rerank": {
+        "id": "rr-KIT5",
+        "results": [{"index": 1, "relevance_score": 0.98}, {"index": 0, "relevance_score": 0.12}],
+        "meta": {"billed_units": {"search_units": 1}},
+    },
+    "moderations": {
+        "id": "modr-KIT6",
+        "model": "sample-model",
+        "results": [{"flagged": False, "categories": {"hate": False}, "category_scores": {"hate": 0.01}}],
+    },
+    "images": _IMAGE,
+    "image_edits": _IMAGE,
+    "image_variations": _IMAGE,
+    "transcriptions": {"text": "Hello.", "usage": {"type": "duration", "seconds": 1}},
+    "translations": {"text": "Hello."},
 }
+AUDIO = b"ID3\x04\x00\x00\x00\x00\x00\x00\xff\xfb"
+"""The beginning of an MP3 file."""
 
 
 def _completion_events() -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 _PATIENCE = 1.0  # seconds for one address while others are left
@@ -20,9 +21,20 @@ Address = tuple[socket.AddressFamily, Any]
 """(family, what `connect` takes)."""
 
 
-async def dial(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
-    """A connected, non-blocking TCP socket. Raises OSError or UnicodeError; on a cancel nothing stays open."""
+class NotPublic(OSError):
+    """A name has no address in the public internet."""
+
+
+async def dial(loop: asyncio.AbstractEventLoop, host: str, port: int, *, public_only: bool = False) -> socket.socket:
+    """A connected, non-blocking TCP socket. Raises OSError or UnicodeError; on a cancel nothing stays open.
+
+    With `public_only`, addresses that are not public are not tried; if there is no other, NotPublic is raised.
+    """
     addresses = interleaved(await _resolve(loop, host, port))
+    if public_only:
+        addresses = [each for each in addresses if is_public(each[1][0])]
+        if not addresses:
+            raise NotPublic("not a public address")
     error: OSError = OSError("name has no address")
     for number, address in enumerate(addresses, start=1):
         try:
@@ -72,3 +84,21 @@ async def _connect(loop: asyncio.AbstractEventLoop, address: Address) -> socket.
         sock.close()
         raise
     return sock
+
+
+_INSIDE_OTHERS = tuple(map(ip_network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32")))
+"""IPv6 addresses that lead to an IPv4 one: 6to4, NAT64, Teredo. Nobody serves files there."""
+
+
+def is_public(text: str) -> bool:
+    """Whether an address belongs to the public internet; what is no address does not."""
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(str(address.ipv4_mapped))
+        if address.is_site_local or any(address in network for network in _INSIDE_OTHERS):
+            return False
+    return address.is_global and not address.is_multicast

@@ -3,6 +3,7 @@
     TransportError                 anything below; `sent` tells whether request bytes may have reached the server
     ├── InvalidRequest             the request itself cannot be put on a wire (bad url, CR/LF/NUL in a header)
     ├── ConnectError               no connection: name, TCP or TLS
+    │   ├── ForbiddenAddress       the name stands for an address that this transport may not connect to
     │   └── TLSError               certificate, host name or handshake refused
     ├── ProtocolError              the server talked, but not HTTP/1.1 as we accept it
     ├── ResponseTruncated          the connection ended inside a framed body, or before a response head
@@ -41,6 +42,10 @@ class InvalidRequest(TransportError):
 
 class ConnectError(TransportError):
     """No connection to the origin could be made."""
+
+
+class ForbiddenAddress(ConnectError):
+    """The host has no public address, and the transport connects to public ones only."""
 
 
 class TLSError(ConnectError):

@@ -54,7 +54,10 @@ class HttptoolsTransport(Transport):
         limits: Limits = DEFAULT_LIMITS,
         ssl_verify: Verify = True,
         ssl_certificate: ClientCertificate | None = None,
+        public_only: bool = False,
     ) -> None:
+        """With `public_only` it connects to addresses of the public internet alone; others raise ForbiddenAddress."""
+        self._public_only = public_only
         self._limits = limits
         self._verify = ssl_verify
         self._certificate = ssl_certificate
@@ -125,7 +128,7 @@ class HttptoolsTransport(Transport):
         origin, target, host = split_url(url)
         pool = self._pools.get(origin)
         if pool is None:
-            pool = Pool(asyncio.get_running_loop(), origin, self._limits, self._context)
+            pool = Pool(asyncio.get_running_loop(), origin, self._limits, self._context, public_only=self._public_only)
             self._pools[origin] = pool
         if len(self._routes) >= _ROUTES_KEPT:
             self._routes.clear()

@@ -17,8 +17,8 @@ from math import inf
 from .connection import Connection
 from .contract import Limits, Timeouts
 from .deadline import after
-from .dial import dial
-from .errors import ConnectError, ConnectTimeout, PoolTimeout, TLSError, TotalTimeout, TransportError
+from .dial import NotPublic, dial
+from .errors import ConnectError, ConnectTimeout, ForbiddenAddress, PoolTimeout, TLSError, TotalTimeout, TransportError
 from .head import Origin
 
 
@@ -29,6 +29,7 @@ class Pool:
         "__weakref__",
         "_context",
         "_loop",
+        "_public_only",
         "_sweeper",
         "_waiting",
         "busy",
@@ -44,8 +45,11 @@ class Pool:
         origin: Origin,
         limits: Limits,
         context: Callable[[], ssl.SSLContext],
+        *,
+        public_only: bool = False,
     ) -> None:
         """`context` is asked for TLS settings when (and only when) a TLS connection is opened."""
+        self._public_only = public_only
         self._loop = loop
         self._context = context
         self._sweeper: asyncio.TimerHandle | None = None
@@ -168,13 +172,15 @@ class Pool:
         when = min(connect_at, total_at)
         try:
             async with asyncio.timeout_at(when if when < inf else None) as patience:
-                sock = await dial(loop, origin.host, origin.port)
+                sock = await dial(loop, origin.host, origin.port, public_only=self._public_only)
                 _, connection = await loop.create_connection(
                     lambda: Connection(loop, self), sock=sock, ssl=tls, server_hostname=origin.host if tls else None
                 )
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", None) or error.reason or type(error).__name__
             raise TLSError(f"{origin}: TLS handshake failed: {reason}") from None
+        except NotPublic:
+            raise ForbiddenAddress(f"{origin}: not a public address") from None
         except (OSError, UnicodeError) as error:  # UnicodeError: no name server could be asked for such a host
             what = self._connect_error(error, timeouts, expired=patience.expired(), total=total_at < connect_at)
             raise what from None

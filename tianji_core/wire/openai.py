@@ -61,11 +61,53 @@ COMPLETIONS_PARAMS = frozenset(
     }
 )
 EMBEDDINGS_PARAMS = frozenset({"dimensions", "encoding_format", "user"})
+RERANK_PARAMS = frozenset({"max_chunks_per_doc", "max_tokens_per_doc", "rank_fields", "return_documents", "top_n"})
+"""Of Cohere's rerank, the shape that everybody has taken over."""
+IMAGES_PARAMS = frozenset(
+    {
+        "background",
+        "moderation",
+        "n",
+        "output_compression",
+        "output_format",
+        "partial_images",
+        "quality",
+        "response_format",
+        "size",
+        "style",
+        "user",
+    }
+)
+IMAGE_EDITS_PARAMS = IMAGES_PARAMS - {"moderation", "style"} | {"input_fidelity", "mask"}
+IMAGE_VARIATIONS_PARAMS = frozenset({"n", "response_format", "size", "user"})
+SPEECH_PARAMS = frozenset({"instructions", "response_format", "speed", "stream_format", "voice"})
+TRANSCRIPTIONS_PARAMS = frozenset(
+    {
+        "chunking_strategy",
+        "include",
+        "known_speaker_names",
+        "known_speaker_references",
+        "language",
+        "prompt",
+        "response_format",
+        "temperature",
+        "timestamp_granularities",
+    }
+)
+TRANSLATIONS_PARAMS = frozenset({"prompt", "response_format", "temperature"})
 
 PARAMS: dict[str, frozenset[str]] = {
     "chat": CHAT_PARAMS,
     "completions": COMPLETIONS_PARAMS,
     "embeddings": EMBEDDINGS_PARAMS,
+    "rerank": RERANK_PARAMS,
+    "moderations": frozenset(),
+    "images": IMAGES_PARAMS,
+    "image_edits": IMAGE_EDITS_PARAMS,
+    "image_variations": IMAGE_VARIATIONS_PARAMS,
+    "speech": SPEECH_PARAMS,
+    "transcriptions": TRANSCRIPTIONS_PARAMS,
+    "translations": TRANSLATIONS_PARAMS,
 }
 """By operation: what counts as an OpenAI parameter; any other member of a body is the vendor's own."""
 

@@ -144,6 +144,7 @@ def sent(body, *, stream=False, **fields):
         provider_name="vendor",
         provider=Vendor(ProviderSettings(api_base="http://v")),
         transport=None,
+        network=None,
         timeouts=Timeouts(),
         stream_timeouts=Timeouts(),
         **fields,

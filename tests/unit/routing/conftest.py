@@ -30,6 +30,7 @@ def deployment() -> Callable[..., Deployment]:
             "provider_name": "vendor",
             "provider": provider,
             "transport": None,
+            "network": None,
             "timeouts": Timeouts(),
             "stream_timeouts": Timeouts(),
         }

@@ -155,8 +155,6 @@ LITELLM_SETTINGS = {
     "use_chat_completions_url_for_anthropic_messages": "Translate /v1/messages to chat completions.",
     "route_all_chat_openai_to_responses": "Use the responses API for chat.",
     "enable_anthropic_prompt_caching": "Set Anthropic cache marks.",
-    "user_url_validation": "Check URLs in requests.",
-    "user_url_allowed_hosts": "Hosts allowed in request URLs.",
     "provider_url_destination_allowed_hosts": "Hosts allowed as vendor URL.",
     "expose_router_debug_in_errors": "Router details in error texts.",
     "log_client_error_tracebacks": "Tracebacks of client errors.",

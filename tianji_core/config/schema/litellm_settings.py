@@ -50,6 +50,8 @@ class LitellmSettings(Block):
     json_logs: Flag = key(False, "Log lines as JSON.", usage="B")
     ssl_verify: Verify = key(True, "Check vendors' certificates; a path names a CA bundle.", usage="B")
     ssl_certificate: Text | None = key(None, "Client certificate (PEM file).", usage="B")
+    user_url_validation: Flag = key(True, "Files that clients name by address come from public hosts only.", usage="C")
+    user_url_allowed_hosts: Names = key([], "Hosts inside the network that they may come from too.", usage="C")
     generic_logger_headers: TextMap = key({}, "Headers for the webhook callback.", usage="B")
     custom_provider_map: list[CustomProvider] = key(
         [], "Providers written beside the config.", usage="B", kind="list of {provider, custom_handler}"

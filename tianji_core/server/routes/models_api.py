@@ -1,4 +1,4 @@
-"""Calling models: chat, completions and embeddings in OpenAI's dialect, under all their paths.
+"""Calling models: chat, embeddings, images, speech and the rest in OpenAI's dialect, under all their paths.
 
 These are the hot routes: plain ASGI, no request object, no router for the common paths.
 """
@@ -10,23 +10,26 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import orjson
+from starlette.datastructures import FormData
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.errors import ClientClosedError, GatewayError, InternalServerError, ServiceUnavailableError
-from tianji_core.api.provider import Operation
+from tianji_core.api.provider import UPLOADS, Operation
 from tianji_core.gateway.call import Call
-from tianji_core.gateway.reply import StreamReply
+from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
     JSON,
     ClientDisconnected,
     DisconnectWatch,
+    RawHeader,
     parse_json,
     read_body,
     send_bytes,
     send_json,
 )
 from tianji_core.server.errors import error_body, error_event
+from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import GuardedRoute, Permission, route
 from tianji_core.server.requests import read_call
 from tianji_core.telemetry import get_logger
@@ -40,6 +43,14 @@ _SUFFIXES: dict[Operation, str] = {
     "chat": "/chat/completions",
     "completions": "/completions",
     "embeddings": "/embeddings",
+    "rerank": "/rerank",
+    "moderations": "/moderations",
+    "images": "/images/generations",
+    "image_edits": "/images/edits",
+    "image_variations": "/images/variations",
+    "speech": "/audio/speech",
+    "transcriptions": "/audio/transcriptions",
+    "translations": "/audio/translations",
 }
 _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:path}")
 
@@ -50,16 +61,22 @@ class ModelEndpoint:
     def __init__(self, app: App, operation: Operation) -> None:
         self._app = app
         self._operation: Operation = operation
+        self._takes_files = operation in UPLOADS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         serving = self._app.serving
         headers: dict[bytes, bytes] = dict(scope["headers"])
         call: Call | None = None
+        form: FormData | None = None
+        takes_files = self._takes_files
         answered = False
         with DisconnectWatch(receive) as watch:
             try:
                 principal = await serving.authenticator.principal(scope, headers)
-                body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
+                if takes_files and is_form(headers):
+                    body, form = await read_form(scope, receive, headers, serving.max_request_bytes)
+                else:
+                    body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
                 call = read_call(self._operation, scope, headers, body, principal)
                 watch.start()
@@ -68,9 +85,9 @@ class ModelEndpoint:
                     answered = True
                     await _send_stream(serving, call, reply, send, watch)
                 else:
-                    data = orjson.dumps(reply.body)
+                    content_type, data = _written(reply)
                     answered = True
-                    await send_bytes(send, 200, [JSON, *serving.headers.fields(call)], data)
+                    await send_bytes(send, 200, [content_type, *serving.headers.fields(call)], data)
             except GatewayError as error:
                 await send_json(send, error.http_status, serving.headers.error_fields(error, call), error_body(error))
             except ClientDisconnected:
@@ -93,16 +110,29 @@ class ModelEndpoint:
                 log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
                 crash = InternalServerError("Internal server error.")
                 await send_json(send, crash.http_status, serving.headers.error_fields(crash, call), error_body(crash))
+            finally:
+                if form is not None:
+                    await form.close()
+
+
+def _written(reply: Reply) -> tuple[RawHeader, bytes]:
+    if reply.binary is None:
+        return JSON, orjson.dumps(reply.body)
+    return (b"content-type", reply.binary.content_type.encode("latin-1", "replace")), reply.binary.data
 
 
 async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: Send, watch: DisconnectWatch) -> None:
     """Send a stream that has begun: to its end, its error or the client's leaving."""
-    fields = [*EVENT_STREAM, *serving.headers.fields(call)]
+    content_type = reply.content_type
+    kind = EVENT_STREAM if content_type is None else ((b"content-type", content_type.encode("latin-1", "replace")),)
+    fields = [*kind, *serving.headers.fields(call)]
     try:
         await send({"type": "http.response.start", "status": 200, "headers": fields})
         async for data in reply:
             await send({"type": "http.response.body", "body": data, "more_body": True})
     except GatewayError as error:
+        if content_type is not None and not content_type.startswith("text/event-stream"):
+            raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
         await send({"type": "http.response.body", "body": error_event(error), "more_body": True})
     except OSError:  # how ASGI lets servers say that the client has gone
         await reply.aclose(ClientClosedError("The client closed the request."))
@@ -134,6 +164,8 @@ def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
         endpoint = ModelEndpoint(app, operation)
         for prefix in ("", "/v1"):
             yield prefix + suffix, endpoint
+        if operation == "rerank":
+            yield "/v2/rerank", endpoint
 
 
 def routes(app: App) -> list[GuardedRoute]:
@@ -141,5 +173,6 @@ def routes(app: App) -> list[GuardedRoute]:
     found: list[GuardedRoute] = []
     for operation, suffix in _SUFFIXES.items():
         endpoint = ModelEndpoint(app, operation)
-        found += [route(prefix + suffix, endpoint, Permission.CALL_MODELS, methods=["POST"]) for prefix in _PREFIXES]
+        prefixes = (*_PREFIXES, "/v2") if operation == "rerank" else _PREFIXES
+        found += [route(prefix + suffix, endpoint, Permission.CALL_MODELS, methods=["POST"]) for prefix in prefixes]
     return found

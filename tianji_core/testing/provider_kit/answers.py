@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tianji_core.api.errors import GatewayError
-from tianji_core.api.provider import Body, Operation
+from tianji_core.api.provider import Binary, Body, Operation
 from tianji_core.testing.corpus import BY_NAME, Scenario
 from tianji_core.testing.provider_kit.kit import ProviderKit
 
@@ -53,8 +54,18 @@ class AnswerTests(ProviderKit, kit=True):
         assert answers == [alone, alone]
 
 
-def check_answer(scenario: Scenario, answer: Body, *, usage: bool = True) -> None:
+def check_answer(scenario: Scenario, answer: Body | Binary, *, usage: bool = True) -> None:
     """The form of an answer of any operation."""
+    if scenario.operation == "speech":
+        assert isinstance(answer, Binary), "speech is answered with bytes"
+        assert answer.data
+        assert answer.content_type
+        return
+    assert not isinstance(answer, Binary), "the answer is bytes, not JSON"
+    check = CHECKS_OF.get(scenario.operation)
+    if check is not None:
+        check(answer)
+        return
     assert isinstance(answer.get("model"), str), "model is missing"
     if scenario.operation == "embeddings":
         check_embeddings(scenario, answer)
@@ -93,6 +104,44 @@ def check_embeddings(scenario: Scenario, answer: Body) -> None:
         assert vector["embedding"], "a vector is empty"
         assert isinstance(vector["embedding"], str) or all(isinstance(x, float | int) for x in vector["embedding"])
     assert len({len(vector["embedding"]) for vector in vectors}) == 1, "vectors of different lengths"
+
+
+def check_rerank(answer: Body) -> None:
+    results = answer["results"]
+    assert results, "there are no results"
+    scores = [result["relevance_score"] for result in results]
+    assert scores == sorted(scores, reverse=True), "the most relevant document comes first"
+    assert all(type(result["index"]) is int for result in results)
+    assert isinstance(answer["id"], str)
+
+
+def check_moderations(answer: Body) -> None:
+    assert answer["results"]
+    for result in answer["results"]:
+        assert type(result["flagged"]) is bool
+        assert result["categories"].keys() == result["category_scores"].keys()
+
+
+def check_images(answer: Body) -> None:
+    assert answer["data"], "there is no image"
+    for image in answer["data"]:
+        assert image.get("url") or image.get("b64_json"), "an image is neither url nor b64_json"
+
+
+def check_text(answer: Body) -> None:
+    assert isinstance(answer["text"], str)
+    assert answer["text"]
+
+
+CHECKS_OF: dict[Operation, Callable[[Body], None]] = {
+    "rerank": check_rerank,
+    "moderations": check_moderations,
+    "images": check_images,
+    "image_edits": check_images,
+    "image_variations": check_images,
+    "transcriptions": check_text,
+    "translations": check_text,
+}
 
 
 def check_usage(usage: Any, operation: Operation) -> None:

@@ -17,7 +17,7 @@ from tianji_core.api.errors import GatewayError, RateLimitError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Body, ModelRequest, Provider, ProviderSettings, StreamDecoder
 from tianji_core.testing import openai_samples
-from tianji_core.testing.corpus import BY_NAME, CHAT, COMPLETIONS, EMBEDDINGS, SCENARIOS, Scenario
+from tianji_core.testing.corpus import BY_NAME, CHAT, COMPLETIONS, EMBEDDINGS, OTHERS, SCENARIOS, Scenario
 from tianji_core.testing.standard import Conformance
 from tianji_core.translate.chunks import merge_chunks
 
@@ -147,7 +147,7 @@ class ProviderKit(Conformance, kit=True):
 
     def main_scenario(self) -> Scenario:
         """The plainest thing this provider can do: chat, for most."""
-        for scenario in (CHAT, COMPLETIONS, EMBEDDINGS):
+        for scenario in (CHAT, COMPLETIONS, EMBEDDINGS, *OTHERS):
             if scenario.operation in self.provider_class.capabilities.operations:
                 return scenario
         pytest.fail(f"{self.provider_class.__name__} declares no operation")
@@ -172,6 +172,8 @@ class ProviderKit(Conformance, kit=True):
             return self.reply(path.read_bytes(), CONTENT_TYPES[path.suffix])
         if self.is_openai_shaped() and scenario.name in openai_samples.RESPONSES:
             return self.reply(json.dumps(openai_samples.RESPONSES[scenario.name], ensure_ascii=False).encode())
+        if self.is_openai_shaped() and scenario.name == "speech":
+            return self.reply(openai_samples.AUDIO, "audio/mpeg")
         raise self.missing(f"{scenario.name}.response.json", f"the vendor's answer with {scenario.answer}")
 
     def stream_bytes(self, scenario: Scenario) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Body, Capabilities, ProviderSettings
+from tianji_core.api.provider import Body, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
+from tianji_core.openai_compat.reasoning import rename_reasoning
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
@@ -21,21 +22,8 @@ class Groq(OpenAICompatible):
     api_base_env = ("GROQ_API_BASE",)
     unsupported_params = frozenset({"logit_bias", "logprobs", "n", "top_logprobs"})
     patch_markers = (b'"reasoning"', b'"x_groq"')
-    capabilities = Capabilities.of(
-        "chat",
-        "embeddings",
-        features=(
-            "streaming",
-            "tools",
-            "parallel_tools",
-            "tool_choice",
-            "json_object",
-            "json_schema",
-            "images",
-            "reasoning",
-            "prompt_caching",
-            "seed",
-        ),
+    capabilities = OpenAICompatible.capabilities.lacking("logprobs", "n").having(
+        "prompt_caching", operations=("speech", "transcriptions", "translations")
     )
 
     def system_role(self, model: str) -> str | None:
@@ -53,14 +41,6 @@ class Groq(OpenAICompatible):
             if own.get("error"):  # why the stream was stopped early
                 error = own["error"]
                 chunk["error"] = error if isinstance(error, dict) else {"message": error, "type": "server_error"}
-
-
-def rename_reasoning(body: Body, member: str) -> None:
-    """`reasoning` of every choice's message or delta is called `reasoning_content` by everybody else."""
-    for choice in body.get("choices") or ():
-        message = choice.get(member) if isinstance(choice, dict) else None
-        if isinstance(message, dict) and "reasoning" in message:
-            message["reasoning_content"] = message.pop("reasoning")
 
 
 @hookimpl

@@ -28,24 +28,18 @@ class OpenAI(OpenAICompatible):
     default_base = "https://api.openai.com/v1"
     api_key_env = ("OPENAI_API_KEY",)
     api_base_env = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
-    capabilities = Capabilities.of(
-        "chat",
-        "embeddings",
-        features=(
-            "streaming",
-            "tools",
-            "parallel_tools",
-            "tool_choice",
-            "json_object",
-            "json_schema",
+    capabilities = OpenAICompatible.capabilities.having(
+        "audio",
+        "files",
+        "prompt_caching",
+        operations=(
+            "moderations",
             "images",
-            "audio",
-            "files",
-            "reasoning",
-            "prompt_caching",
-            "logprobs",
-            "seed",
-            "n",
+            "image_edits",
+            "image_variations",
+            "speech",
+            "transcriptions",
+            "translations",
         ),
     )
 

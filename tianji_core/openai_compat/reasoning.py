@@ -1,0 +1,81 @@
+"""Reasoning under other names and in other places than `reasoning_content`."""
+
+from __future__ import annotations
+
+from tianji_core.api.provider import Body
+
+OPEN, CLOSE = "<think>", "</think>"
+
+
+def rename_reasoning(body: Body, member: str, name: str = "reasoning") -> None:
+    """What a vendor calls `name` in each choice's message or delta (`member`) becomes `reasoning_content`."""
+    for choice in body.get("choices") or ():
+        message = choice.get(member) if isinstance(choice, dict) else None
+        if isinstance(message, dict) and name in message:
+            message["reasoning_content"] = message.pop(name)
+
+
+class ThinkSplitter:
+    """Takes `<think>…</think>` at the beginning of a text out of it, however the text is cut.
+
+    Only a tag that the text begins with (blanks aside) counts: one in the middle is the model's own words. With
+    `inside` the text begins within the tag, as templates do that write the opening tag into the prompt.
+    """
+
+    def __init__(self, *, inside: bool = False) -> None:
+        self._inside = inside
+        self._undecided = not inside
+        self._held = ""
+        self._fresh = False  # right after a tag: line ends there belong to it
+
+    def feed(self, text: str) -> tuple[str, str]:
+        """What the piece brings: (reasoning, content)."""
+        self._held += text
+        if self._undecided:
+            start = self._held.lstrip()
+            if OPEN.startswith(start[: len(OPEN)]) and len(start) < len(OPEN):
+                return "", ""
+            self._undecided = False
+            if start.startswith(OPEN):
+                self._inside = self._fresh = True
+                self._held = start[len(OPEN) :]
+        reasoning = ""
+        if self._inside:
+            self._skip_line_ends()
+            end = self._held.find(CLOSE)
+            if end < 0:
+                keep = _tail(self._held)
+                cut = len(self._held) - keep
+                reasoning, self._held = self._held[:cut], self._held[cut:]
+                return reasoning, ""
+            reasoning, self._held = self._held[:end], self._held[end + len(CLOSE) :]
+            self._inside, self._fresh = False, True
+        self._skip_line_ends()
+        content, self._held = self._held, ""
+        return reasoning, content
+
+    def _skip_line_ends(self) -> None:
+        if self._fresh:
+            self._held = self._held.lstrip("\n")
+            self._fresh = not self._held
+
+    def finish(self) -> tuple[str, str]:
+        """What was held back in case a tag would come of it."""
+        rest, self._held = self._held, ""
+        return (rest, "") if self._inside else ("", rest)
+
+
+def split_thinking(text: str) -> tuple[str | None, str]:
+    """A whole text's reasoning (None without any) and what it says."""
+    splitter = ThinkSplitter()
+    reasoning, content = splitter.feed(text)
+    more, rest = splitter.finish()
+    return (reasoning + more).strip("\n") or None, content + rest
+
+
+def _tail(text: str) -> int:
+    """How many characters at the end may be the beginning of the closing tag."""
+    for size in range(min(len(CLOSE) - 1, len(text)), 0, -1):
+        if CLOSE.startswith(text[-size:]):
+            return size
+    return 0
