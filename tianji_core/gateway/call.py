@@ -28,6 +28,9 @@ class CallOptions:
     fallbacks: tuple[Any, ...] = ()
     disable_fallbacks: bool = False
     drop_params: bool = False
+    dropped: tuple[tuple[str | int | None, ...], ...] = ()
+    """Places of the body to leave out, as `tianji_core.gateway.paths` reads them."""
+    allowed_params: frozenset[str] = frozenset()
     guardrails: frozenset[str] = frozenset()
 
 

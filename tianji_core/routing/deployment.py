@@ -40,6 +40,8 @@ class Deployment:
     """OpenAI parameters and vendor parameters of the row; what the client sends wins."""
     drop_params: bool = False
     dropped_params: frozenset[str] = frozenset()
+    dropped_places: tuple[tuple[str | int | None, ...], ...] = ()
+    """Places inside members that are always left out, as `tianji_core.gateway.paths` reads them."""
     allowed_params: frozenset[str] = frozenset()
     mock_response: Any = None
     api_base: str | None = None
