@@ -198,6 +198,10 @@ class Provider(ABC):
         """The OpenAI parameters that the model takes; None means all. Asked once per deployment and model."""
         return None
 
+    def features(self, model: str) -> frozenset[Feature]:
+        """What the chat operation can do with this model: for listings, where the models of a vendor differ."""
+        return self.capabilities.features
+
     def local_reply(self, request: ModelRequest) -> LocalReply | None:
         """For providers that answer without a network (tests, demonstrations): the answer. None for all others."""
         return None

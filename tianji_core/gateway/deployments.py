@@ -7,8 +7,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tianji_core.api.http import Network
 from tianji_core.api.provider import Provider, ProviderSettings
+from tianji_core.config.schema import OPENAI_PARAMS, LitellmParams, keys_of
 from tianji_core.config.schema import Deployment as Row
-from tianji_core.config.schema.model_list import LitellmParams
+from tianji_core.config.secrets import Secret, conceal, looks_secret, veil
 from tianji_core.discovery import PluginError
 from tianji_core.gateway.bare_names import provider_of
 from tianji_core.gateway.paths import Step, parse_path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 BODY_PARAMS_OF_THE_ROW = frozenset({"metadata", "stream"})
 """OpenAI parameters that make no sense as a default for every call."""
+
+_NOT_SHOWN = frozenset({"api_key", "base_url", "headers", "extra_headers", "extra_body", "mock_response"})
+_REGIONS = frozenset({"aws_region_name", "region_name", "vertex_location", "vertex_project", "watsonx_region_name"})
+"""Settings of vendors that say where a model runs."""
 
 _NOT_LENT = frozenset({"model", "litellm_credential_name"})
 """Keys of a row that a credential has no say in."""
@@ -80,6 +85,7 @@ class DeploymentBuilder:
             rpm=params.rpm,
             tpm=params.tpm,
             order=params.order if params.order is not None else 1,
+            params=_showable(params),
             info={**row.model_info.model_dump(exclude_none=True), "id": row.id},
             num_retries=params.num_retries,
             defaults=defaults,
@@ -181,6 +187,16 @@ class DeploymentBuilder:
     def _at(self, row: Row) -> str:
         where = self._compiler.loaded.where(("model_list", row.index, "litellm_params", "model"))
         return f"{where}: model_list[{row.index}]"
+
+
+def _showable(params: LitellmParams) -> dict[str, Any]:
+    """The row's parameters for listings: those known to be harmless, and of those none that looks like a credential."""
+    given = params.model_dump(exclude_unset=True)
+    names = (keys_of(LitellmParams).keys() - _NOT_SHOWN) | OPENAI_PARAMS | _REGIONS
+    found = {name: value for name, value in given.items() if name in names and not looks_secret(name)}
+    if params.address is not None:
+        found["api_base"] = _shown(params.address)
+    return {name: veil(value) for name, value in conceal(found).items() if not isinstance(value, Secret)}
 
 
 def _shown(url: str | None) -> str | None:

@@ -44,6 +44,8 @@ class Deployment:
     """Places inside members that are always left out, as `tianji_core.gateway.paths` reads them."""
     allowed_params: frozenset[str] = frozenset()
     mock_response: Any = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What of the row's `litellm_params` may be shown: nothing that could be a credential."""
     api_base: str | None = None
     """Shown in headers and records: without user, password and query."""
     needs_prepare: bool = False
