@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.api.call import ANONYMOUS, Principal
-from tianji_core.api.callback import AttemptRecord
+from tianji_core.api.callback import AttemptRecord, UsageSource
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
@@ -86,6 +86,7 @@ class Call:
 
     # What the answer adds.
     usage: Mapping[str, Any] | None = None
+    usage_source: UsageSource = "vendor"
     response: Body | None = None
     first_chunk_at: float | None = None
     error: GatewayError | None = None
