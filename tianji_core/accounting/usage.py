@@ -24,7 +24,6 @@ from tianji_core.wire.sse import DONE, SSEDecoder
 MOST_WAITING = 32
 """Calls that wait for the thread; further ones are estimated by the rule of thumb instead."""
 
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _waiting = 0
 
 
@@ -37,7 +36,15 @@ class Counted(NamedTuple):
 
 def is_reported(usage: Any) -> bool:
     """Whether a vendor's usage says anything: a usage of zeroes, which no call has, does not."""
-    return isinstance(usage, dict) and any(isinstance(usage.get(name), int) and usage[name] > 0 for name in _COUNTS)
+    return isinstance(usage, dict) and (
+        _is_some(usage.get("prompt_tokens"))
+        or _is_some(usage.get("completion_tokens"))
+        or _is_some(usage.get("total_tokens"))
+    )
+
+
+def _is_some(count: Any) -> bool:
+    return isinstance(count, int) and count > 0
 
 
 async def count_answer(model: str, operation: str, body: Body, answer: Body) -> Counted:

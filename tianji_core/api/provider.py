@@ -238,7 +238,10 @@ class Provider(ABC):
 
     @abstractmethod
     def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body | Binary:
-        """A whole 2xx answer in OpenAI's shape. Raises BadGatewayError or ValueError if it makes no sense."""
+        """A whole 2xx answer in OpenAI's shape. Raises BadGatewayError or ValueError if it makes no sense.
+
+        `usage` is what the vendor counted; where it counts nothing, leave it out: the gateway then counts the tokens.
+        """
 
     def relays_answer(self, request: ModelRequest) -> bool:
         """Whether the answer goes to the client as its bytes come, unread: audio, or streams of other operations."""
