@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tianji_core.accounting import usage
+from tianji_core.gateway import attempt
 from tianji_core.testing import Answer
 from tianji_core.testing.openai_samples import RESPONSES, USAGE, chat_chunks
 
@@ -245,7 +246,6 @@ def test_other_operations_are_not_measured_in_tokens(counted):
 
 def test_a_count_that_is_cut_short_still_ends_the_call(serving, row, fake_upstream, monkeypatch):
     """A second cancel, such as the server's own at its end, must not leave the call open for ever."""
-    from tianji_core.gateway import attempt
 
     async def slow(*args):
         await asyncio.sleep(10)
@@ -264,3 +264,26 @@ def test_a_count_that_is_cut_short_still_ends_the_call(serving, row, fake_upstre
             return client.app.serving.gateway.pipeline.limits.in_flight
 
     assert asyncio.run(main()) == 0
+
+
+def test_a_client_that_leaves_while_the_last_chunk_is_counted(counted, monkeypatch):
+    real, begun = attempt.count_stream, asyncio.Event()
+
+    async def first_slow(*args):
+        if not begun.is_set():
+            begun.set()
+            await asyncio.sleep(10)
+        return await real(*args)
+
+    monkeypatch.setattr(attempt, "count_stream", first_slow)
+
+    async def work(client):
+        exchange = client.open_chat(stream=True)
+        await begun.wait()
+        await asyncio.sleep(0.15)
+        exchange.hang_up()
+        await asyncio.wait_for(exchange.task, 2)
+
+    _, record = counted(work, Answer.sse(*SAID))
+    assert record.error.status == 499
+    assert record.usage["completion_tokens"] == 4

@@ -146,8 +146,9 @@ class StreamReply:
         return head + told + DONE_EVENT
 
     async def _take_count(self) -> bytes:
-        self._counted = True
-        return b"" if self.count is None else await self.count(self)
+        told = b"" if self.count is None else await self.count(self)
+        self._counted = True  # not before: a count that is cut short is taken again at the end
+        return told
 
     async def _release(self) -> None:
         self._closed = True
