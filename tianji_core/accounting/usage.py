@@ -49,12 +49,17 @@ def _is_some(count: Any) -> bool:
 
 async def count_answer(model: str, operation: str, body: Body, answer: Body) -> Counted:
     """The usage of a whole answer; `model` is the vendor's name."""
-    return await _in_thread(lambda quick: _usage(model, operation, body, answer, 1.0, quick))
+    return await _in_thread(lambda quick: _usage(model, operation, body, answer, 1.0, quick), False)
 
 
-async def count_stream(model: str, operation: str, body: Body, pieces: Sequence[bytes], more: int) -> Counted:
-    """The usage of a stream from the events that went out, and the bytes of `more` like them that were not kept."""
-    return await _in_thread(lambda quick: _stream_usage(model, operation, body, pieces, more, quick))
+async def count_stream(
+    model: str, operation: str, body: Body, pieces: Sequence[bytes], more: int, *, quick: bool = False
+) -> Counted:
+    """The usage of a stream from the events that went out, and the bytes of `more` like them that were not kept.
+
+    A quick count is made by the rule of thumb, at once, without waiting for anything.
+    """
+    return await _in_thread(lambda hasty: _stream_usage(model, operation, body, pieces, more, hasty), quick)
 
 
 def read_chunks(pieces: Sequence[bytes]) -> list[Body]:
@@ -108,9 +113,9 @@ def _tokens(parts: Parts, model: str, quick: bool) -> tuple[int, bool]:
     return parts.fixed + tokens, exact
 
 
-async def _in_thread(count: Callable[[bool], Counted]) -> Counted:
+async def _in_thread(count: Callable[[bool], Counted], quick: bool) -> Counted:
     global _waiting
-    if _waiting >= MOST_WAITING:
+    if quick or _waiting >= MOST_WAITING:
         return count(True)
     _waiting += 1
     try:

@@ -143,14 +143,15 @@ class Attempt:
             self._call.usage = usage
         return Reply(answer)
 
-    async def _count(self, reply: StreamReply) -> bytes:
+    async def _count(self, reply: StreamReply, quick: bool) -> bytes:
         """Count the tokens of a stream whose vendor has not; gives the chunk that tells them, if one is wanted."""
         call, transform = self._call, reply.transform
         kept = transform.kept()
         pieces, more = reply.pieces, reply.more
         if kept:  # all of it, since somebody wants to see the answer
             pieces, more = [encode_event(orjson.dumps(chunk)) for chunk in kept], 0
-        counted = await count_stream(call.upstream_model or call.model, call.operation, call.body, pieces, more)
+        model = call.upstream_model or call.model
+        counted = await count_stream(model, call.operation, call.body, pieces, more, quick=quick)
         call.usage_source = counted.source
         return transform.add_usage(counted.usage, next(iter(read_chunks(pieces[:1])), {}))
 

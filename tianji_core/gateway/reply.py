@@ -63,8 +63,9 @@ class StreamReply:
         """What went out, from the beginning to KEPT_BYTES."""
         self.more = 0
         """The bytes that went out after that."""
-        self.count: Callable[[StreamReply], Awaitable[bytes]] | None = None
-        """Counts the tokens of what went out, where the vendor has not; gives what the client is to read of it."""
+        self.count: Callable[[StreamReply, bool], Awaitable[bytes]] | None = None
+        """Counts the tokens of what went out, where the vendor has not; gives what the client is to read of it. With
+        True it counts roughly, but at once."""
         self.on_end: Callable[[StreamReply, GatewayError | None], None] | None = None
 
     @property
@@ -117,17 +118,20 @@ class StreamReply:
         await self._end(None)
         raise StopAsyncIteration
 
-    async def aclose(self, error: GatewayError | None = None) -> None:
-        """End the stream; `error` says why, if it ends before its time."""
-        await self._end(error)
+    async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
+        """End the stream; `error` says why, if it ends before its time. `quick` if there is no time to count well."""
+        await self._end(error, quick)
 
-    async def _end(self, error: GatewayError | None) -> None:
+    async def _end(self, error: GatewayError | None, quick: bool = False) -> None:
         if self._closed:
             return
         await self._release()
         try:
             if self.pieces and self._needs_count():
-                await self._take_count()
+                await self._take_count(quick)
+        except asyncio.CancelledError:
+            await self._take_count(quick=True)
+            raise
         finally:  # whatever becomes of the count, the call has to end
             if self.on_end is not None:
                 self.on_end(self, error)
@@ -145,8 +149,8 @@ class StreamReply:
         self.pieces.pop()
         return head + told + DONE_EVENT
 
-    async def _take_count(self) -> bytes:
-        told = b"" if self.count is None else await self.count(self)
+    async def _take_count(self, quick: bool = False) -> bytes:
+        told = b"" if self.count is None else await self.count(self, quick)
         self._counted = True  # not before: a count that is cut short is taken again at the end
         return told
 
@@ -166,7 +170,7 @@ class HeldStream(StreamReply):
             return piece
         raise StopAsyncIteration
 
-    async def aclose(self, error: GatewayError | None = None) -> None:
+    async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
         """Nothing is open any more."""
 
 
