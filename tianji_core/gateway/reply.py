@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
+from tianji_core.accounting import is_reported
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError, RequestTimeoutError
 from tianji_core.api.provider import Binary, Body, LocalReply
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.transforms import StreamTransform
 from tianji_core.transport import TransportError, TransportTimeout
 from tianji_core.transport.errors import LimitExceeded, ProtocolError
+from tianji_core.wire.sse import DONE_EVENT
 
 
 class Source(Protocol):
@@ -30,6 +32,10 @@ class Reply:
     def __init__(self, body: Body, binary: Binary | None = None) -> None:
         self.body = body
         self.binary = binary
+
+
+KEPT_BYTES = 64 * 1024
+"""Of a stream so much is kept until its end, to count its tokens by if the vendor does not say them."""
 
 
 class StreamReply:
@@ -51,6 +57,15 @@ class StreamReply:
         self._first = b""
         self._ended = False
         self._closed = False
+        self._room = KEPT_BYTES
+        self._counted = False
+        self.pieces: list[bytes] = []
+        """What went out, from the beginning to KEPT_BYTES."""
+        self.more = 0
+        """The bytes that went out after that."""
+        self.count: Callable[[StreamReply, bool], Awaitable[bytes]] | None = None
+        """Counts the tokens of what went out, where the vendor has not; gives what the client is to read of it. With
+        True it counts roughly, but at once."""
         self.on_end: Callable[[StreamReply, GatewayError | None], None] | None = None
 
     @property
@@ -82,13 +97,18 @@ class StreamReply:
                     out = transform.feed(await self._chunks.__anext__())
                 except StopAsyncIteration:
                     self._ended = True
-                    out = transform.finish()
+                    out = await self._with_usage(transform.finish())
                 except TransportError as error:
                     raise transport_failure(error) from error
                 except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
                     # What a decoder trips over is the vendor's fault, as in a whole answer.
                     raise BadGatewayError("The provider's answer makes no sense.") from error
                 if out:
+                    if self._room > 0:
+                        self._room -= len(out)
+                        self.pieces.append(out)
+                    else:
+                        self.more += len(out)
                     return out
             if transform.error is not None:
                 raise transform.error
@@ -98,16 +118,41 @@ class StreamReply:
         await self._end(None)
         raise StopAsyncIteration
 
-    async def aclose(self, error: GatewayError | None = None) -> None:
-        """End the stream; `error` says why, if it ends before its time."""
-        await self._end(error)
+    async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
+        """End the stream; `error` says why, if it ends before its time. `quick` if there is no time to count well."""
+        await self._end(error, quick)
 
-    async def _end(self, error: GatewayError | None) -> None:
+    async def _end(self, error: GatewayError | None, quick: bool = False) -> None:
         if self._closed:
             return
         await self._release()
-        if self.on_end is not None:
-            self.on_end(self, error)
+        try:
+            if self.pieces and self._needs_count():
+                await self._take_count(quick)
+        except asyncio.CancelledError:
+            await self._take_count(quick=True)
+            raise
+        finally:  # whatever becomes of the count, the call has to end
+            if self.on_end is not None:
+                self.on_end(self, error)
+
+    def _needs_count(self) -> bool:
+        return self.count is not None and not self._counted and not is_reported(self._transform.usage)
+
+    async def _with_usage(self, out: bytes) -> bytes:
+        """The last piece of a stream; where the vendor did not say its usage, with the chunk that tells it put in."""
+        if self._transform.error is not None or not self._needs_count():
+            return out
+        head = out.removesuffix(DONE_EVENT)
+        self.pieces.append(head)
+        told = await self._take_count()
+        self.pieces.pop()
+        return head + told + DONE_EVENT
+
+    async def _take_count(self, quick: bool = False) -> bytes:
+        told = b"" if self.count is None else await self.count(self, quick)
+        self._counted = True  # not before: a count that is cut short is taken again at the end
+        return told
 
     async def _release(self) -> None:
         self._closed = True
@@ -125,7 +170,7 @@ class HeldStream(StreamReply):
             return piece
         raise StopAsyncIteration
 
-    async def aclose(self, error: GatewayError | None = None) -> None:
+    async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
         """Nothing is open any more."""
 
 

@@ -27,12 +27,14 @@ _NULL_USAGE_END = b',"usage":null}\n\n'
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _ERROR = re.compile(rb'"error"\s*:\s*[{"]')
 
+_CHUNK_HEAD = ("id", "object", "created", "model", "system_fingerprint")
+
 
 class StreamTransform(ABC):
     """Turns what a vendor streams into what the caller reads.
 
-    `error` is set once the stream has failed; nothing more comes out then. `usage` is what the vendor counted.
-    `output_chunks` counts what went out, for vendors that count nothing.
+    `error` is set once the stream has failed; nothing more comes out then. `usage` is what the vendor counted, until
+    `add_usage` says what the gateway has.
     """
 
     error: GatewayError | None = None
@@ -70,6 +72,20 @@ class StreamTransform(ABC):
         if self._wants_usage:
             self._owed = {**chunk, "choices": [], "usage": usage}
         return True
+
+    def add_usage(self, usage: Body, like: Body) -> bytes:
+        """Take a usage that the gateway has counted; the chunk that tells it, if the client wants one.
+
+        `like` is a chunk of the stream, whose names the new one gets.
+        """
+        self.usage = usage
+        if not (self._wants_usage and like):
+            return b""
+        chunk: Body = {name: like[name] for name in _CHUNK_HEAD if name in like}
+        chunk.update(choices=[], usage=usage)
+        if self._kept is not None:
+            self._kept.append(chunk)
+        return encode_event(orjson.dumps(chunk))
 
     @abstractmethod
     def kept(self) -> list[Body]:

@@ -154,7 +154,7 @@ async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send) -> No
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
-    await reply.aclose(failure)
+    await reply.aclose(failure, quick=True)
     await send({"type": "http.response.body", "body": error_event(failure), "more_body": False})
 
 
