@@ -1,4 +1,4 @@
-"""Uvicorn with writes that go out back to back.
+"""Uvicorn with writes that go out back to back, and with pieces of streams that need no coroutine.
 
 A write to a socket costs more than all else that is done for a piece of a stream, and most of that is waking whoever
 reads it. Uvicorn writes as soon as there is something to write, with work for other connections in between, so that the
@@ -12,11 +12,15 @@ place for versions that the tests have seen; with others uvicorn runs as it come
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tianji_core.server.asgi import PUSH
 
 SEEN = ("0.54.",)
 HIGH_WATER = 64 * 1024
@@ -83,13 +87,32 @@ class Outlet:
 
 
 class QuickProtocol(HttpToolsProtocol):
-    """HTTP/1.1 on one connection."""
+    """HTTP/1.1 on one connection, with the extension PUSH for its requests."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         outbox = _outboxes.get(self.loop)
         if outbox is None:
             outbox = _outboxes[self.loop] = Outbox(self.loop)
-        super().connection_made(cast(asyncio.Transport, Outlet(transport, outbox)))
+        outlet = Outlet(transport, outbox)
+        super().connection_made(cast(asyncio.Transport, outlet))
+        self._extensions = {PUSH: {"push": pusher(outlet, self.flow)}}
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # which knows uvicorn's only
+
+
+def pusher(outlet: Outlet, flow: FlowControl) -> Callable[[bytes], bool]:
+    """What takes pieces of chunked bodies for a connection."""
+    write, is_closing = outlet.write, outlet.is_closing
+
+    def push(piece: bytes) -> bool:
+        if flow.write_paused or is_closing():
+            return False
+        write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        return True
+
+    return push
 
 
 _outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()

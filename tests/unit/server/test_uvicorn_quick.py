@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.flow_control import FlowControl
 
 from tianji_core.server import uvicorn_quick
-from tianji_core.server.uvicorn_quick import HIGH_WATER, Outbox, Outlet
+from tianji_core.server.uvicorn_quick import HIGH_WATER, Outbox, Outlet, pusher
 
 
 class Wire:
@@ -120,6 +121,28 @@ def test_the_rest_of_a_transport_is_there(on_loop):
         assert outlet.get_extra_info("peername") == "peername of a"
         with pytest.raises(AttributeError):
             outlet.nothing_of_the_kind()
+
+    on_loop(main)
+
+
+def test_pieces_are_pushed_as_chunks_unless_the_client_has_to_be_waited_for(on_loop):
+    async def main(connect, log):
+        _, outlet = connect("a")
+        flow = FlowControl(outlet)
+        push = pusher(outlet, flow)
+        outlet.write(b"head ")
+        assert push(b"0123456789abcdefg")
+        assert push(b"x")
+        await asyncio.sleep(0)
+        assert log == [("a", b"head 11\r\n0123456789abcdefg\r\n1\r\nx\r\n")]
+        flow.pause_writing()
+        assert not push(b"y")
+        flow.resume_writing()
+        assert push(b"z")
+        outlet.close()
+        assert not push(b"too late")
+        await asyncio.sleep(0)
+        assert log[1:] == [("a", b"1\r\nz\r\n"), ("a", "closed")]
 
     on_loop(main)
 

@@ -19,6 +19,7 @@ from tianji_core.gateway.reply import StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
     JSON,
+    PUSH,
     ClientDisconnected,
     DisconnectWatch,
     parse_json,
@@ -66,6 +67,8 @@ class ModelEndpoint:
                 reply = await serving.gateway.pipeline.run(call)
                 if isinstance(reply, StreamReply):
                     answered = True
+                    if PUSH in scope.get("extensions", ()):
+                        reply.push_to(scope["extensions"][PUSH]["push"])
                     await _send_stream(serving, call, reply, send, watch)
                 else:
                     data = orjson.dumps(reply.body)
