@@ -1,0 +1,97 @@
+"""A chat answer as a Message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tianji_core.api.provider import Body
+
+STOP_REASONS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "refusal",
+}
+
+
+def chat_to_message(answer: Body) -> Body:
+    """The first choice of a chat answer as a Message; Anthropic's API has no others."""
+    choice = (answer.get("choices") or [{}])[0]
+    message = choice.get("message") or {}
+    content = [*thinking_blocks(message), *_texts(message), *map(tool_use, message.get("tool_calls") or ())]
+    return {
+        "id": answer.get("id") or "msg_0",
+        "type": "message",
+        "role": "assistant",
+        "model": answer.get("model"),
+        "content": content,
+        "stop_reason": stop_reason(choice.get("finish_reason"), refused=bool(message.get("refusal"))),
+        "stop_sequence": None,
+        "usage": message_usage(answer.get("usage")),
+    }
+
+
+def stop_reason(finish: Any, *, refused: bool = False) -> str:
+    """The stop reason that a finish reason stands for."""
+    return "refusal" if refused else STOP_REASONS.get(str(finish), "end_turn")
+
+
+def message_usage(usage: Mapping[str, Any] | None) -> Body:
+    """Usage as Anthropic counts it: `input_tokens` are those neither read from a cache nor written to one."""
+    usage = usage or {}
+    details = usage.get("prompt_tokens_details") or {}
+    read = _count(details.get("cached_tokens") or usage.get("cache_read_input_tokens"))
+    written = _count(
+        details.get("cache_creation_tokens")
+        or details.get("cache_write_tokens")
+        or usage.get("cache_creation_input_tokens")
+    )
+    found: Body = {
+        "input_tokens": max(0, _count(usage.get("prompt_tokens")) - read - written),
+        "output_tokens": _count(usage.get("completion_tokens")),
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": read,
+    }
+    return found
+
+
+def thinking_blocks(message: Body) -> list[Body]:
+    """A message's reasoning: the blocks themselves if the vendor has such, else its text without a signature."""
+    blocks = message.get("thinking_blocks")
+    if blocks:
+        return [dict(block) for block in blocks if isinstance(block, dict)]
+    reasoning = message.get("reasoning_content")
+    return [{"type": "thinking", "thinking": reasoning, "signature": ""}] if reasoning else []
+
+
+def _texts(message: Body) -> list[Body]:
+    text = message.get("content") or message.get("refusal")
+    return [{"type": "text", "text": text}] if isinstance(text, str) and text else []
+
+
+def tool_use(call: Body) -> Body:
+    """A tool call as a block; arguments that are no JSON object, which some models write, become an empty one."""
+    function = call.get("function") or {}
+    try:
+        arguments = orjson.loads(function.get("arguments") or "{}")
+    except ValueError:
+        arguments = {}
+    return {
+        "type": "tool_use",
+        "id": tool_use_id(call.get("id")),
+        "name": function.get("name"),
+        "input": arguments if isinstance(arguments, dict) else {},
+    }
+
+
+def tool_use_id(ident: Any) -> str:
+    """An id with the characters that Anthropic's clients accept; the same again for the same."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in str(ident or "toolu_0"))
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
