@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tianji_core.api.errors import GatewayError
+from tianji_core.api.errors import GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
 
 Operation = Literal[
@@ -188,6 +188,8 @@ class Provider(ABC):
     """Client header fields (lower case) that the vendor may see, e.g. `anthropic-beta`. All others stay here."""
     takes_metadata: ClassVar[bool] = False
     """True if the body's `metadata`, which otherwise is for the gateway alone, is to reach the provider."""
+    native_dialects: ClassVar[frozenset[str]] = frozenset()
+    """Dialects of clients that the vendor speaks itself (`messages`, `responses`, …): see `build_native`."""
     relays: ClassVar[bool] = False
     """True if answers already are in OpenAI's shape, so that the core may pass their bytes on (see openai_compat)."""
 
@@ -212,6 +214,12 @@ class Provider(ABC):
 
         Raises UnsupportedCapabilityError or BadRequestError for what cannot be said to this vendor.
         """
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        """The HTTP request for a body that is in one of `native_dialects` already. `request.body` is that body, with
+        the vendor's name of the model; the answer goes to the client as it comes.
+        """
+        raise UnsupportedCapabilityError(f"Provider {self.name!r} does not speak {dialect}.", provider=self.name)
 
     # The next three are for the few vendors that need them; one that is not overridden costs nothing.
 

@@ -14,7 +14,7 @@ from tianji_core.api.callback import AttemptRecord, CallRecord
 from tianji_core.api.provider import Body
 
 _CALL_TYPES = {"chat": "acompletion", "completions": "atext_completion", "embeddings": "aembedding"}
-_DIALECT_CALL_TYPES = {"anthropic": "anthropic_messages", "responses": "aresponses", "gemini": "agenerate_content"}
+_DIALECT_CALL_TYPES = {"messages": "anthropic_messages", "responses": "aresponses", "gemini": "agenerate_content"}
 
 _PARAMETERS = frozenset(
     [

@@ -16,6 +16,7 @@ from tianji_core.api.provider import Body, Operation
 
 if TYPE_CHECKING:
     from tianji_core.routing import Deployment
+    from tianji_core.translate.surfaces.contract import Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ class Call:
     principal: Principal = ANONYMOUS
     options: CallOptions = DEFAULT_OPTIONS
     dialect: str = "openai"
+    surface: Surface | None = None
+    """The dialect that the client speaks, where it is not OpenAI's own."""
+    asked: Body | None = None
+    """The request in that dialect."""
+    native: Body | None = None
+    """What of it a vendor that speaks the dialect is to get; None once somebody has changed the body."""
     route: str = ""
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     client: str | None = None

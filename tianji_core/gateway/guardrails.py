@@ -53,6 +53,7 @@ class GuardrailChain:
                 verdict = await self._check(active, "pre_call", Payload(call, call.body), call)
                 if isinstance(verdict, Rewrite):
                     call.body = verdict.body
+                    call.native = None  # what was judged is what goes out
 
     async def during(self, call: Call, work: Coroutine[Any, Any, Reply | StreamReply]) -> Reply | StreamReply:
         """Do `work` while the request is judged; a block discards what it brought. Raises GuardrailBlockedError."""

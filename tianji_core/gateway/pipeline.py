@@ -23,6 +23,7 @@ from tianji_core.gateway.body import overridden
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
+from tianji_core.gateway.native import NativeAttempt, speaks_natively
 from tianji_core.gateway.records import make_record
 from tianji_core.gateway.reply import HeldStream, Reply, StreamReply
 from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, Stats, Target
@@ -67,7 +68,9 @@ class Pipeline:
             if isinstance(reply, StreamReply):
                 return await self._opened(call, reply, reservation)
             if self.guardrails.post_call and reply.binary is None:
-                reply.body = await self.guardrails.after(call, reply.body)
+                judged = await self.guardrails.after(call, reply.body)
+                if judged is not reply.body:
+                    reply.body, reply.native = judged, None
             call.response = reply.body
         except GatewayError as error:
             self._finish(call, error, reservation)
@@ -108,6 +111,7 @@ class Pipeline:
                     return await self._try_group(call, fallback.model)
                 # Nobody has judged this body yet.
                 call.body = overridden(body, fallback.overrides, call.operation)
+                call.native = None
                 await self.guardrails.before(call)
                 return await self.guardrails.during(call, self._try_group(call, fallback.model))
             except GuardrailBlockedError:
@@ -167,11 +171,12 @@ class Pipeline:
         return self.retries.num_retries
 
     async def _attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
-        keep = call.stream and (
+        native = speaks_natively(call, deployment)
+        keep = (call.stream or native) and (
             (self.callbacks.wants_content and self.keeps_content)
             or (bool(self.guardrails.post_call) and self.guardrails.watches_answers(call))
         )
-        attempt = Attempt(
+        attempt = (NativeAttempt if native else Attempt)(
             call,
             deployment,
             self.stats,
@@ -221,7 +226,9 @@ class Pipeline:
             pieces = [encode_event(orjson.dumps(chunk)) for chunk in chunks if chunk["choices"] or call.wants_usage]
             pieces.append(DONE_EVENT)
         call.response = judged
-        return HeldStream(call, pieces)
+        held = HeldStream(call, pieces)
+        held.native = reply.native and judged is answer
+        return held
 
     def _finish(self, call: Call, error: GatewayError | None, reservation: Reservation) -> None:
         """The one place that every call comes by once it is over, whatever its surface and its end."""

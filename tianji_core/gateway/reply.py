@@ -30,11 +30,13 @@ class Source(Protocol):
 class Reply:
     """A whole answer, in the caller's dialect. `binary` is set where it is no JSON; `body` is empty then."""
 
-    __slots__ = ("binary", "body")
+    __slots__ = ("binary", "body", "native")
 
-    def __init__(self, body: Body, binary: Binary | None = None) -> None:
+    def __init__(self, body: Body, binary: Binary | None = None, native: Body | None = None) -> None:
         self.body = body
         self.binary = binary
+        self.native = native
+        """The answer in the caller's own dialect, as the vendor gave it; `body` is for who wants to see it."""
 
 
 KEPT_BYTES = 64 * 1024
@@ -50,6 +52,8 @@ class StreamReply:
     Most pieces need not go by the iteration: see `push_to`.
     """
 
+    native: bool = False
+    """Whether it is in the caller's own dialect already."""
     content_type: str | None = None
     """The media type of a stream that is none of server-sent events of our own making."""
 

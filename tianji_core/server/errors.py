@@ -13,7 +13,7 @@ from tianji_core.wire.sse import encode_event
 
 def error_body(error: GatewayError, dialect: str = "openai") -> dict[str, Any]:
     """The body of a failed call."""
-    if dialect == "anthropic":
+    if dialect == "messages":
         return anthropic.error_body(error.message, error.http_status)
     return openai.error_body(error.message, error.error_type, error.param, str(error.http_status), error.detail)
 
@@ -21,4 +21,4 @@ def error_body(error: GatewayError, dialect: str = "openai") -> dict[str, Any]:
 def error_event(error: GatewayError, dialect: str = "openai") -> bytes:
     """An error as an event of a stream that has begun; the stream ends with it, without a `[DONE]`."""
     data = orjson.dumps(error_body(error, dialect))
-    return encode_event(data, "error") if dialect == "anthropic" else encode_event(data)
+    return encode_event(data, "error") if dialect == "messages" else encode_event(data)

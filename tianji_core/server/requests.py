@@ -10,8 +10,10 @@ from starlette.types import Scope
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, PermissionDeniedError
 from tianji_core.api.provider import Operation
-from tianji_core.gateway.body import check_body, check_retries, read_options, read_tags
+from tianji_core.gateway.body import OWN, check_body, check_retries, read_options, read_tags
 from tianji_core.gateway.call import Call, CallOptions
+from tianji_core.gateway.native import native_body
+from tianji_core.translate.surfaces.contract import Surface
 
 _TIMEOUT = b"x-litellm-timeout"
 _STREAM_TIMEOUT = b"x-litellm-stream-timeout"
@@ -49,6 +51,23 @@ def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], b
     if tags is not None or "tags" in body or "metadata" in body:
         call.tags = read_tags(body, None if tags is None else tags.decode("latin-1"))
         call.metadata = body.get("metadata") or {}
+    return call
+
+
+def read_dialect_call(
+    surface: Surface, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
+) -> Call:
+    """The call that a request in another dialect asks for. Raises BadRequestError, PermissionDeniedError."""
+    if not isinstance(body, dict):
+        raise BadRequestError("The request body must be a JSON object.", param="request_body")
+    own = {name: body[name] for name in OWN.intersection(body) if name != "metadata"}
+    native = native_body(body)
+    chat = surface.to_chat(native)
+    if chat.get("stream") is True:
+        chat["stream_options"] = {"include_usage": True}
+    metadata = own.get("litellm_metadata")
+    call = read_call("chat", scope, headers, {**chat, **own, "metadata": metadata}, principal)
+    call.dialect, call.surface, call.asked, call.native = surface.name, surface, body, native
     return call
 
 

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from tianji_core.api.errors import ClientClosedError, GatewayError, InternalServerError, ServiceUnavailableError
 from tianji_core.api.provider import UPLOADS, Operation
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.dialects import in_dialect
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
@@ -32,8 +33,10 @@ from tianji_core.server.asgi import (
 from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import GuardedRoute, Permission, route
-from tianji_core.server.requests import read_call
+from tianji_core.server.requests import read_call, read_dialect_call
 from tianji_core.telemetry import get_logger
+from tianji_core.translate.surfaces.contract import Surface
+from tianji_core.translate.surfaces.messages import MESSAGES
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
@@ -59,10 +62,12 @@ _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:pat
 class ModelEndpoint:
     """The ASGI endpoint of one operation."""
 
-    def __init__(self, app: App, operation: Operation) -> None:
+    def __init__(self, app: App, operation: Operation, surface: Surface | None = None) -> None:
         self._app = app
         self._operation: Operation = operation
         self._takes_files = operation in UPLOADS
+        self._surface = surface
+        self._dialect = "openai" if surface is None else surface.name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         serving = self._app.serving
@@ -79,9 +84,14 @@ class ModelEndpoint:
                 else:
                     body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
-                call = read_call(self._operation, scope, headers, body, principal)
+                if self._surface is None:
+                    call = read_call(self._operation, scope, headers, body, principal)
+                else:
+                    call = read_dialect_call(self._surface, scope, headers, body, principal)
                 watch.start()
                 reply = await serving.gateway.pipeline.run(call)
+                if self._surface is not None:
+                    reply = in_dialect(call, reply)
                 if isinstance(reply, StreamReply):
                     answered = True
                     if PUSH in scope.get("extensions", ()):
@@ -92,7 +102,8 @@ class ModelEndpoint:
                     answered = True
                     await send_bytes(send, 200, [content_type, *serving.headers.fields(call)], data)
             except GatewayError as error:
-                await send_json(send, error.http_status, serving.headers.error_fields(error, call), error_body(error))
+                fields = serving.headers.error_fields(error, call)
+                await send_json(send, error.http_status, fields, error_body(error, self._dialect))
             except ClientDisconnected:
                 return
             except asyncio.CancelledError:
@@ -101,7 +112,7 @@ class ModelEndpoint:
                     if not answered:
                         failure = ServiceUnavailableError("The gateway is shutting down.")
                         fields = serving.headers.error_fields(failure, call)
-                        await send_json(send, failure.http_status, fields, error_body(failure))
+                        await send_json(send, failure.http_status, fields, error_body(failure, self._dialect))
                     return
                 # The client has left and the call is ended; the server's task goes on to its own end.
                 task = asyncio.current_task()
@@ -112,7 +123,8 @@ class ModelEndpoint:
                     raise  # the server ends the connection: the client must not take it for whole
                 log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
                 crash = InternalServerError("Internal server error.")
-                await send_json(send, crash.http_status, serving.headers.error_fields(crash, call), error_body(crash))
+                fields = serving.headers.error_fields(crash, call)
+                await send_json(send, crash.http_status, fields, error_body(crash, self._dialect))
             finally:
                 if form is not None:
                     await form.close()
@@ -136,7 +148,7 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
     except GatewayError as error:
         if content_type is not None and not content_type.startswith("text/event-stream"):
             raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
-        await send({"type": "http.response.body", "body": error_event(error), "more_body": True})
+        await send({"type": "http.response.body", "body": error_event(error, call.dialect), "more_body": True})
     except OSError:  # how ASGI lets servers say that the client has gone
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
@@ -144,21 +156,21 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         log.exception("stream failed unexpectedly", call_id=call.id, error=repr(error))
         crash = InternalServerError("Internal server error.")
         await reply.aclose(crash)
-        await send({"type": "http.response.body", "body": error_event(crash), "more_body": True})
+        await send({"type": "http.response.body", "body": error_event(crash, call.dialect), "more_body": True})
     except BaseException:
-        await _abandon(reply, watch, send)
+        await _abandon(reply, watch, send, call.dialect)
         raise
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send) -> None:
+async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send, dialect: str) -> None:
     """End a stream before its time; a client that is still there (we are shutting down) is told so."""
     if watch.gone:
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
     await reply.aclose(failure, quick=True)
-    await send({"type": "http.response.body", "body": error_event(failure), "more_body": False})
+    await send({"type": "http.response.body", "body": error_event(failure, dialect), "more_body": False})
 
 
 def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
@@ -169,6 +181,7 @@ def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
             yield prefix + suffix, endpoint
         if operation == "rerank":
             yield "/v2/rerank", endpoint
+    yield "/v1/messages", ModelEndpoint(app, "chat", MESSAGES)
 
 
 def routes(app: App) -> list[GuardedRoute]:
@@ -178,4 +191,5 @@ def routes(app: App) -> list[GuardedRoute]:
         endpoint = ModelEndpoint(app, operation)
         prefixes = (*_PREFIXES, "/v2") if operation == "rerank" else _PREFIXES
         found += [route(prefix + suffix, endpoint, Permission.CALL_MODELS, methods=["POST"]) for prefix in prefixes]
+    found.append(route("/v1/messages", ModelEndpoint(app, "chat", MESSAGES), Permission.CALL_MODELS, methods=["POST"]))
     return found

@@ -47,6 +47,7 @@ class AnthropicProvider(Provider):
 
     name: ClassVar[str] = "anthropic"
     takes_metadata: ClassVar[bool] = True  # for `metadata.user_id`
+    native_dialects: ClassVar[frozenset[str]] = frozenset({"messages"})
     capabilities: ClassVar[Capabilities] = Capabilities.of(
         "chat",
         features=(
@@ -88,11 +89,7 @@ class AnthropicProvider(Provider):
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation != "chat":
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        if not self._has_key:
-            raise AuthenticationError(
-                f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
-                provider=self.name,
-            )
+        self._check_key()
         # The body stays as it came: the answer is read with its help.
         chat = inject_markers(request.body, self._points) if self._points else request.body
         translated = chat_to_anthropic(
@@ -102,6 +99,19 @@ class AnthropicProvider(Provider):
         betas = join_betas(self._betas, translated.betas, request.headers.get(HEADER))
         headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
         return UpstreamRequest("POST", self._url, headers, orjson.dumps(body))
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        self._check_key()
+        betas = join_betas(self._betas, request.headers.get(HEADER))
+        headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
+        return UpstreamRequest("POST", self._url, headers, orjson.dumps(request.body))
+
+    def _check_key(self) -> None:
+        if not self._has_key:
+            raise AuthenticationError(
+                f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
+                provider=self.name,
+            )
 
     def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body:
         return parse_message(reply.body, ReplyContext.of(request.body, request.model, self.name))

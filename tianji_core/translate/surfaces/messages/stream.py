@@ -62,7 +62,7 @@ class MessageEvents:
         return _encoded(events)
 
     def _start(self, chunk: Body) -> Body:
-        message = {
+        message: Body = {
             "id": chunk.get("id") or "msg_0",
             "type": "message",
             "role": "assistant",
@@ -122,8 +122,8 @@ class MessageEvents:
             self._stop(events)
             self._call = index
             self._told.add(index)
-            block = {"type": "tool_use", "id": tool_use_id(call.get("id")), "name": function.get("name"), "input": {}}
-            self._begin(block, events)
+            ident, name = tool_use_id(call.get("id")), function.get("name")
+            self._begin({"type": "tool_use", "id": ident, "name": name, "input": {}}, events)
         if function.get("arguments"):
             self._add({"type": "input_json_delta", "partial_json": function["arguments"]}, events)
 

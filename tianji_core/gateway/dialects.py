@@ -1,0 +1,72 @@
+"""Answers in the dialect that the client speaks, where it is not OpenAI's chat."""
+
+from __future__ import annotations
+
+import orjson
+
+from tianji_core.api.errors import GatewayError
+from tianji_core.gateway.call import Call
+from tianji_core.gateway.reply import Push, Reply, StreamReply
+from tianji_core.translate.surfaces.contract import Events, Surface
+from tianji_core.wire.sse import DONE, SSEDecoder
+
+
+def in_dialect(call: Call, reply: Reply | StreamReply) -> Reply | StreamReply:
+    """The reply as the client reads it. One that came in the dialect already stays as it is."""
+    surface = call.surface
+    if surface is None or call.asked is None:
+        return reply
+    if isinstance(reply, StreamReply):
+        return reply if reply.native else DialectStream(reply, surface.events(call.model, call.asked))
+    return Reply(_answer(surface, call, reply))
+
+
+def _answer(surface: Surface, call: Call, reply: Reply) -> dict[str, object]:
+    if reply.native is not None:
+        return reply.native
+    return surface.answer(reply.body, call.asked or {})
+
+
+class DialectStream(StreamReply):
+    """A stream of chat chunks, told in another dialect as they come."""
+
+    def __init__(self, reply: StreamReply, events: Events) -> None:
+        self._reply = reply
+        self._events = events
+        self._chunks = SSEDecoder()
+        self._usage: dict[str, object] | None = None
+        self._held: bytes | None = None  # what the client's connection would not take at once
+
+    def push_to(self, push: Push) -> None:
+        def translated(piece: bytes) -> bool:
+            out = self._told(piece)
+            if not out or push(out):
+                return True
+            self._held = out
+            return False
+
+        self._reply.push_to(translated)
+
+    async def __anext__(self) -> bytes:
+        while True:
+            piece = await self._reply.__anext__()
+            out, self._held = self._held, None
+            if out is None:
+                out = self._told(piece)
+            if out:
+                return out
+
+    async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
+        await self._reply.aclose(error, quick=quick)
+
+    def _told(self, piece: bytes) -> bytes:
+        out = b""
+        for event in self._chunks.feed(piece):
+            if event.data == DONE:
+                return out + self._events.end(self._usage)
+            chunk = orjson.loads(event.data)
+            usage = chunk.get("usage")
+            if isinstance(usage, dict):
+                self._usage = usage
+            out += self._events.write(chunk)
+        return out

@@ -1,0 +1,59 @@
+"""What a surface is: a dialect that clients speak, and how it becomes chat and comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from tianji_core.api.provider import Body
+
+
+class Events(Protocol):
+    """Writes one stream in the dialect."""
+
+    def write(self, chunk: Body) -> bytes:
+        """The events that a chat chunk brings; may be empty."""
+
+    def end(self, usage: Mapping[str, Any] | None) -> bytes:
+        """The last events of a stream that is whole; `usage` as OpenAI counts."""
+
+
+class NativeStream(Protocol):
+    """Passes a stream on that is in the dialect already. Raises nothing for what a vendor may send."""
+
+    complete: bool
+    """Whether the dialect's last event was seen."""
+    error: Body | None
+    """The event by which the vendor told a failure."""
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """What the vendor has counted so far, as OpenAI counts."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What the client gets for these bytes: the same, with the model's name that it asked for."""
+
+    def finish(self) -> bytes:
+        """What is left at the end of the body."""
+
+
+class Surface(Protocol):
+    """A dialect. Its name is what providers that speak it themselves list in `native_dialects`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def to_chat(self, body: Body) -> Body:
+        """The chat request that asks for the same. Raises BadRequestError."""
+
+    def answer(self, chat: Body, asked: Body) -> Body:
+        """A chat answer in the dialect; `asked` is the request in the dialect."""
+
+    def events(self, model: str, asked: Body) -> Events:
+        """A fresh writer for one stream."""
+
+    def native_usage(self, answer: Body) -> dict[str, Any] | None:
+        """What a vendor's answer in the dialect says of usage, as OpenAI counts."""
+
+    def native_stream(self, model: str) -> NativeStream:
+        """A fresh reader of a vendor's stream in the dialect."""
