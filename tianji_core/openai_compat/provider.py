@@ -117,6 +117,15 @@ class OpenAICompatible(Provider):
         """Whether there is something to be let in with; for vendors that take more than a key."""
         return not self.key_required or bool(self.api_key)
 
+    def check_credential(self) -> None:
+        """Raises AuthenticationError, which says what to set, if there is none."""
+        if not self.has_credential():
+            names = " or ".join(self.api_key_env)
+            raise AuthenticationError(
+                f"No API key for provider {self.name!r}: set api_key{f' or {names}' if names else ''}.",
+                provider=self.name,
+            )
+
     def system_role(self, model: str) -> str | None:
         """The role that the model wants in place of `system` and `developer`; None leaves both as they are."""
         return None
@@ -139,12 +148,7 @@ class OpenAICompatible(Provider):
         url = self._urls.get(request.operation)
         if url is None:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        if not self.has_credential():
-            names = " or ".join(self.api_key_env)
-            raise AuthenticationError(
-                f"No API key for provider {self.name!r}: set api_key{f' or {names}' if names else ''}.",
-                provider=self.name,
-            )
+        self.check_credential()
         body = request.body
         if request.operation == "chat":
             body["messages"] = clean_messages(body["messages"], self.system_role(request.model), self.foreign)

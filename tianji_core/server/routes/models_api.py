@@ -37,6 +37,7 @@ from tianji_core.server.requests import read_call, read_dialect_call
 from tianji_core.telemetry import get_logger
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.translate.surfaces.messages import MESSAGES
+from tianji_core.translate.surfaces.responses import RESPONSES
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
@@ -56,6 +57,10 @@ _SUFFIXES: dict[Operation, str] = {
     "transcriptions": "/audio/transcriptions",
     "translations": "/audio/translations",
 }
+_DIALECTS: tuple[tuple[Surface, tuple[str, ...]], ...] = (
+    (MESSAGES, ("/v1/messages",)),
+    (RESPONSES, ("/v1/responses", "/responses", "/openai/v1/responses")),
+)
 _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:path}")
 
 
@@ -181,7 +186,10 @@ def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
             yield prefix + suffix, endpoint
         if operation == "rerank":
             yield "/v2/rerank", endpoint
-    yield "/v1/messages", ModelEndpoint(app, "chat", MESSAGES)
+    for surface, paths in _DIALECTS:
+        endpoint = ModelEndpoint(app, "chat", surface)
+        for path in paths:
+            yield path, endpoint
 
 
 def routes(app: App) -> list[GuardedRoute]:
@@ -191,5 +199,7 @@ def routes(app: App) -> list[GuardedRoute]:
         endpoint = ModelEndpoint(app, operation)
         prefixes = (*_PREFIXES, "/v2") if operation == "rerank" else _PREFIXES
         found += [route(prefix + suffix, endpoint, Permission.CALL_MODELS, methods=["POST"]) for prefix in prefixes]
-    found.append(route("/v1/messages", ModelEndpoint(app, "chat", MESSAGES), Permission.CALL_MODELS, methods=["POST"]))
+    for surface, paths in _DIALECTS:
+        endpoint = ModelEndpoint(app, "chat", surface)
+        found += [route(path, endpoint, Permission.CALL_MODELS, methods=["POST"]) for path in paths]
     return found

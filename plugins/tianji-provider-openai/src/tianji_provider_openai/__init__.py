@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
 from pydantic import Field
 
 from tianji_core import hookimpl
+from tianji_core.api.http import UpstreamRequest
 from tianji_core.api.provider import Capabilities, Feature, ModelRequest, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_provider_openai.params import adjust_params, family_of
@@ -42,6 +44,12 @@ class OpenAI(OpenAICompatible):
             "translations",
         ),
     )
+
+    native_dialects = frozenset({"responses"})
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        self.check_credential()
+        return UpstreamRequest("POST", f"{self.api_base}/responses", self._headers.copy(), orjson.dumps(request.body))
 
     def headers(self) -> list[tuple[str, str]]:
         settings = self.settings

@@ -1,0 +1,36 @@
+"""OpenAI's Responses as a client speaks them (https://platform.openai.com/docs/api-reference/responses)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tianji_core.api.provider import Body
+from tianji_core.translate.surfaces.contract import Events, NativeStream
+from tianji_core.translate.surfaces.responses.native import NativeResponses
+from tianji_core.translate.surfaces.responses.request import responses_to_chat
+from tianji_core.translate.surfaces.responses.response import chat_to_response, chat_usage
+from tianji_core.translate.surfaces.responses.stream import ResponseEvents
+
+
+class Responses:
+    """The surface `responses`; see `surfaces.contract.Surface`."""
+
+    name = "responses"
+
+    def to_chat(self, body: Body) -> Body:
+        return responses_to_chat(body)
+
+    def answer(self, chat: Body, asked: Body) -> Body:
+        return chat_to_response(chat, asked)
+
+    def events(self, model: str, asked: Body) -> Events:
+        return ResponseEvents(model, asked)
+
+    def native_usage(self, answer: Body) -> dict[str, Any] | None:
+        return chat_usage(answer.get("usage"))
+
+    def native_stream(self, model: str) -> NativeStream:
+        return NativeResponses(model)
+
+
+RESPONSES = Responses()

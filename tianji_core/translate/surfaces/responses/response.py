@@ -1,0 +1,199 @@
+"""A chat answer as a Response object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tianji_core.api.provider import Body
+from tianji_core.translate.surfaces.responses.items import packed
+
+_ECHOED: dict[str, Any] = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "user": None,
+}
+"""Members of a request that its answer repeats, each with what holds where the request does not say."""
+
+
+def envelope(ident: str, created: int, model: str, asked: Body, status: str, output: list[Body]) -> Body:
+    """A Response without usage: what it answers, and what came so far."""
+    echoed = {name: default if asked.get(name) is None else asked[name] for name, default in _ECHOED.items()}
+    reasoning = asked.get("reasoning") if isinstance(asked.get("reasoning"), dict) else {}
+    return {
+        "id": ident,
+        "object": "response",
+        "created_at": created,
+        "completed_at": None,
+        "status": status,
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "model": model,
+        "output": output,
+        "reasoning": {"effort": (reasoning or {}).get("effort"), "summary": (reasoning or {}).get("summary")},
+        "usage": None,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        **echoed,
+    }
+
+
+def chat_to_response(answer: Body, asked: Body) -> Body:
+    """The first choice of a chat answer as a Response; the Responses API has no others."""
+    choice = (answer.get("choices") or [{}])[0]
+    message = choice.get("message") or {}
+    suffix = suffix_of(answer.get("id"))
+    output = list(_output(message, suffix, asked))
+    created = answer.get("created") or 0
+    response = envelope(f"resp_{suffix}", created, str(answer.get("model")), asked, "completed", output)
+    response["completed_at"] = created
+    response["usage"] = response_usage(answer.get("usage"))
+    finish(response, choice.get("finish_reason"))
+    return response
+
+
+def finish(response: Body, reason: Any) -> None:
+    """Say in place how it ended."""
+    why = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(str(reason))
+    response["status"] = "incomplete" if why else "completed"
+    response["incomplete_details"] = {"reason": why} if why else None
+
+
+def suffix_of(ident: Any) -> str:
+    """The part of a vendor's id that ours are made of."""
+    text = "".join(c for c in str(ident or "0") if c.isascii() and (c.isalnum() or c in "_-"))
+    return text.removeprefix("chatcmpl-").removeprefix("msg_") or "0"
+
+
+def _output(message: Body, suffix: str, asked: Body) -> list[Body]:
+    items: list[Body] = []
+    blocks = [b for b in message.get("thinking_blocks") or () if isinstance(b, dict)]
+    if message.get("reasoning_content") or blocks:
+        items.append(reasoning_item(f"rs_{suffix}", message.get("reasoning_content") or "", blocks))
+    if message.get("content") or message.get("refusal"):
+        part = text_part(message["content"], message.get("annotations"))
+        if not message.get("content"):
+            part = {"type": "refusal", "refusal": message["refusal"]}
+        items.append(message_item(f"msg_{suffix}", [part]))
+    custom = custom_tools(asked)
+    calls = message.get("tool_calls") or ()
+    return items + [call_item(call.get("id"), call.get("function") or {}, custom) for call in calls]
+
+
+def reasoning_item(ident: str, text: str, blocks: list[Body]) -> Body:
+    item: Body = {"id": ident, "type": "reasoning", "summary": []}
+    if text:
+        item["summary"] = [{"type": "summary_text", "text": text}]
+    if any(block.get("signature") or block.get("data") for block in blocks):
+        item["encrypted_content"] = packed(blocks)
+    return item
+
+
+def message_item(ident: str, content: list[Body], status: str = "completed") -> Body:
+    return {"id": ident, "type": "message", "status": status, "role": "assistant", "content": content}
+
+
+def text_part(text: Any, annotations: Any = None) -> Body:
+    return {
+        "type": "output_text",
+        "text": text or "",
+        "annotations": [flat_annotation(a) for a in annotations or () if isinstance(a, dict)],
+        "logprobs": [],
+    }
+
+
+def flat_annotation(annotation: Body) -> Body:
+    """Chat nests what an annotation says, Responses do not."""
+    inner = annotation.get(str(annotation.get("type")))
+    return {"type": annotation.get("type"), **inner} if isinstance(inner, dict) else annotation
+
+
+def custom_tools(asked: Body) -> frozenset[str]:
+    """The names of the tools that take free text."""
+    tools = asked.get("tools") or ()
+    return frozenset(str(t.get("name")) for t in tools if isinstance(t, dict) and t.get("type") == "custom")
+
+
+def call_item(ident: Any, function: Body, custom: frozenset[str], status: str = "completed") -> Body:
+    call_id, name, arguments = str(ident or "call_0"), function.get("name"), function.get("arguments") or ""
+    if name in custom:
+        text = custom_input(arguments) if arguments else ""
+        return {
+            "id": f"ctc_{call_id}",
+            "type": "custom_tool_call",
+            "status": status,
+            "call_id": call_id,
+            "name": name,
+            "input": text,
+        }
+    return {
+        "id": f"fc_{call_id}",
+        "type": "function_call",
+        "status": status,
+        "call_id": call_id,
+        "name": name,
+        "arguments": arguments,
+    }
+
+
+def custom_input(arguments: str) -> str:
+    """What a function that stands for a free-text tool was given."""
+    try:
+        content = orjson.loads(arguments).get("content")
+    except (ValueError, AttributeError):
+        return arguments
+    return content if isinstance(content, str) else arguments
+
+
+def response_usage(usage: Mapping[str, Any] | None) -> Body | None:
+    """Usage under the Responses' names."""
+    if not usage:
+        return None
+    prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    details, more = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    return {
+        "input_tokens": prompt,
+        "input_tokens_details": {
+            "cached_tokens": details.get("cached_tokens") or 0,
+            "cache_write_tokens": details.get("cache_write_tokens") or 0,
+        },
+        "output_tokens": completion,
+        "output_tokens_details": {"reasoning_tokens": more.get("reasoning_tokens") or 0},
+        "total_tokens": usage.get("total_tokens") or prompt + completion,
+    }
+
+
+def chat_usage(usage: Any) -> dict[str, Any] | None:
+    """The other way round: what a vendor's Response says, under chat's names."""
+    if not isinstance(usage, dict):
+        return None
+    details, more = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}
+    prompt, completion = usage.get("input_tokens") or 0, usage.get("output_tokens") or 0
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": usage.get("total_tokens") or prompt + completion,
+        "prompt_tokens_details": {
+            "cached_tokens": details.get("cached_tokens") or 0,
+            "cache_write_tokens": details.get("cache_write_tokens") or 0,
+        },
+        "completion_tokens_details": {"reasoning_tokens": more.get("reasoning_tokens") or 0},
+    }
