@@ -36,6 +36,9 @@ OPENAI_ONLY_IMAGES = frozenset(
 COHERE_ONLY_RERANK = frozenset({"max_chunks_per_doc", "max_tokens_per_doc", "rank_fields"})
 """Parameters of rerank that hardly any vendor but Cohere has."""
 
+LOW_TO_HIGH = {"minimal": "low", "xhigh": "high", "max": "high"}
+"""Values of `reasoning_effort` for vendors that know low, medium and high."""
+
 _FORMATS: dict[str, Feature] = {"json_object": "json_object", "json_schema": "json_schema"}
 
 
