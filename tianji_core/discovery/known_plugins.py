@@ -5,6 +5,8 @@ from __future__ import annotations
 KNOWN: dict[str, dict[str, str]] = {
     "provider": {
         "anthropic": "tianji-provider-anthropic",
+        "azure": "tianji-provider-azure",
+        "azure_text": "tianji-provider-azure",
         "echo": "tianji-provider-echo",
         "groq": "tianji-provider-groq",
         "openai": "tianji-provider-openai",

@@ -270,7 +270,7 @@ class Attempt:
         if provider.relays_answer(request):
             return await self._pass_on(source, getattr(source, "headers", Headers()))
         transform: StreamTransform | None = None
-        if not reshapes and not local:
+        if not reshapes and not local and provider.relays_stream(request):
             transform = relay_for(provider, call.model, wants_usage=call.wants_usage, keep=self._keep)
         if transform is None:
             transform = Translation(

@@ -27,6 +27,9 @@ from tianji_core.api.http import Headers
 MAX_MESSAGE = 2000
 """Characters of a vendor's text that are passed on; more than that is a page, not a message."""
 
+FILTER_CODE = "content_filter"
+_AZURE_FILTER = "ResponsibleAIPolicyViolation"
+
 _CONTEXT_TEXTS = (
     "this model's maximum context length is",
     "string too long. expected a string with maximum length",
@@ -41,6 +44,8 @@ _CONTEXT_TEXTS = (
     "longer than the maximum model length",  # vLLM
     "too long to fit into the model",
     "exceeded model token limit",  # Moonshot
+    "too large for model with",  # Mistral
+    "prompt has too many tokens",  # AI21
 )
 _CONTEXT_EXCEPT = ("string_above_max_length", "invalid 'user'")
 _POLICY_TEXTS = (
@@ -48,21 +53,29 @@ _POLICY_TEXTS = (
     "request was rejected as a result of the safety system",
     "the response was filtered due to the prompt triggering",
     "content filtering policy",
+    "your task failed as a result of our safety system",
+    "the model produced invalid content",
+    "content_filter_policy",
 )
 
 
 def parse_error(status: int, headers: Headers, body: bytes, provider: str) -> GatewayError:
     """The error that an answer outside 2xx means, for bodies in OpenAI's shape or near it. Never raises."""
     fields = _error_fields(body)
-    return classify(
+    inner = fields.get("innererror") or fields.get("inner_error")
+    reason = _text(inner.get("code")) if isinstance(inner, dict) else None
+    error = classify(
         status,
         _text(fields.get("message")) or _plain_message(status, body),
         kind=_text(fields.get("type")),
         param=_text(fields.get("param")),
-        code=_text(fields.get("code") or fields.get("error_code")),
+        code=FILTER_CODE if reason == _AZURE_FILTER else _text(fields.get("code") or fields.get("error_code")),
         provider=provider,
         headers=headers,
     )
+    if isinstance(inner, dict):  # what Azure's filter has found
+        error.detail = {"innererror": inner, "inner_error": inner, "azure_error": fields}
+    return error
 
 
 def classify(
@@ -113,7 +126,7 @@ def is_context_window(text: str) -> bool:
 
 def is_content_policy(text: str, code: str | None = None) -> bool:
     """Whether a vendor's safety system refused the prompt; `text` is in lower case."""
-    if code in ("content_policy_violation", "content_filter"):
+    if code in ("content_policy_violation", FILTER_CODE):
         return True
     if any(t in text for t in _POLICY_TEXTS):
         return True
