@@ -44,6 +44,9 @@ class Azure(AzureHosted, OpenAIModels):
         operations=("images", "image_edits", "speech", "transcriptions", "translations"),
     )
 
+    patch_markers = (b'"prompt_filter_results"',)
+    chunks: ClassVar[str] = "chat.completion.chunk"
+
     @cached_property
     def address(self) -> Address:
         settings = self.settings
@@ -102,6 +105,10 @@ class Azure(AzureHosted, OpenAIModels):
         name = hidden or model
         return not (self.address.before("2024-08-01") or "gpt-35" in name or "gpt-3.5" in name)
 
+    def patch_chunk(self, chunk: Body) -> None:
+        """What the filter says of the prompt comes first, in a chunk that says nothing of what it is."""
+        chunk["object"] = chunk.get("object") or self.chunks
+
     def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body | Binary:
         answer = super().parse_response(request, reply)
         if asked_by_tool(request.body) and not isinstance(answer, Binary):
@@ -122,6 +129,7 @@ class AzureText(Azure):
 
     name = "azure_text"
     capabilities = Capabilities.of("completions", features=("streaming",))
+    chunks = "text_completion"
 
 
 def deployment_of(model: str) -> str:
