@@ -7,6 +7,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "anthropic": "tianji-provider-anthropic",
         "azure": "tianji-provider-azure",
         "azure_text": "tianji-provider-azure",
+        "cohere": "tianji-provider-cohere",
+        "cohere_chat": "tianji-provider-cohere",
         "echo": "tianji-provider-echo",
         "groq": "tianji-provider-groq",
         "openai": "tianji-provider-openai",
