@@ -97,7 +97,7 @@ def classify(
         status = 502  # a redirect, say: nobody follows it, and it is no answer
     cls = by_status = error_class_for(status)
     text = message.lower()
-    if issubclass(cls, BadRequestError) or status == 413:
+    if issubclass(cls, BadRequestError) or status in (413, 422):
         if code == "context_length_exceeded" or is_context_window(text):
             cls, kind, param = ContextWindowExceededError, None, None
         elif is_content_policy(text, code) or kind == "content_filter":

@@ -74,3 +74,19 @@ def clean_tool(tool: Body) -> Body:
     if isinstance(function, dict) and "cache_control" in function:
         tool = {**tool, "function": {key: value for key, value in function.items() if key != "cache_control"}}
     return {key: value for key, value in tool.items() if key != "cache_control"} if "cache_control" in tool else tool
+
+
+def flatten_texts(messages: list[Any]) -> list[Any]:
+    """The messages with content that is text parts only as one string, for vendors that take lists for pictures only."""
+    return [_flat(message) if isinstance(message, dict) else message for message in messages]
+
+
+def _flat(message: Body) -> Body:
+    content = message.get("content")
+    if not isinstance(content, list) or not all(_is_text(part) for part in content):
+        return message
+    return {**message, "content": "".join(part["text"] for part in content)}
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
