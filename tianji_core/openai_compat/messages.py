@@ -77,7 +77,7 @@ def clean_tool(tool: Body) -> Body:
 
 
 def flatten_texts(messages: list[Any]) -> list[Any]:
-    """The messages with content that is text parts only as one string, for vendors that take lists for pictures only."""
+    """The messages with content of text parts only as one string, for vendors that take lists for pictures alone."""
     return [_flat(message) if isinstance(message, dict) else message for message in messages]
 
 

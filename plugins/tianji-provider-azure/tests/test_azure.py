@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tianji_core.api.errors import BadRequestError, ContentPolicyViolationError, UnsupportedParamsError
 from tianji_core.api.http import Headers, UpstreamReply
 from tianji_core.api.provider import ModelRequest
+from tianji_core.testing import Answer
 from tianji_core.testing.openai_samples import chat_chunks, sse
 from tianji_core.translate.chunks import merge_chunks
 from tianji_provider_azure import Azure, AzureSettings
@@ -174,6 +175,22 @@ def test_the_call_comes_back_as_text_in_a_stream() -> None:
     assert merged["choices"][0]["message"]["content"] == '{"name":"Ana"}'
     assert merged["choices"][0]["finish_reason"] == "stop"
     assert "tool_calls" not in merged["choices"][0]["message"]
+
+
+def test_a_gateway_lets_the_stream_through_the_decoder(tianji_gateway: Any, fake_upstream: Any) -> None:
+    calls = {"tool_calls": [call("json_tool_call", '{"name":"Ana"}')]}
+    fake_upstream.answer(Answer.sse(*chat_chunks(calls, finish="tool_calls")))
+    params = {"model": "azure/dep", "api_key": "k", "api_base": fake_upstream.base, "api_version": OLD}
+    config = {"model_list": [{"model_name": "m", "litellm_params": params}]}
+
+    async def main() -> list[Any]:
+        async with tianji_gateway(config) as gateway:
+            messages = [{"role": "user", "content": "Hi"}]
+            return [chunk async for chunk in gateway.stream(model="m", messages=messages, response_format=FORMAT)]
+
+    merged = merge_chunks(asyncio.run(main()))
+    assert merged["choices"][0]["message"]["content"] == '{"name":"Ana"}'
+    assert merged["choices"][0]["finish_reason"] == "stop"
 
 
 def test_the_callers_own_tools_stay_calls() -> None:

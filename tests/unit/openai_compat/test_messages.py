@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools
+from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools, flatten_texts
 
 MARKER = {"type": "ephemeral"}
 KEEPS = FOREIGN - {"cache_control"}
@@ -62,3 +62,13 @@ def test_what_needs_no_change_stays_the_same_object():
 def test_tools():
     assert clean_tools([TOOL]) == [{"type": "function", "function": {"name": "f"}}]
     assert clean_tools([TOOL], KEEPS) == [TOOL]
+
+
+def test_texts_as_one():
+    texts = {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+    picture = {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {}}]}
+    odd = {"role": "user", "content": [{"type": "text", "text": None}]}
+    plain = {"role": "user", "content": "x"}
+    flat = flatten_texts([texts, picture, odd, plain, "junk", {"content": []}])
+    assert flat == [{"role": "user", "content": "ab"}, picture, odd, plain, "junk", {"content": ""}]
+    assert texts["content"][0]["text"] == "a"
