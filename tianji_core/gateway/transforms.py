@@ -303,6 +303,8 @@ class Passage(StreamTransform):
 
 def relay_for(provider: Provider, request: ModelRequest, model: str, *, wants_usage: bool, keep: bool) -> Relay | None:
     """A relay, if this stream of the provider's can be passed on as it is; `model` is the caller's name for it."""
-    if provider.relays and isinstance(provider, OpenAICompatible) and provider.chunk_patch(request) is None:
-        return Relay(provider, model, wants_usage=wants_usage, keep=keep)
-    return None
+    if not (provider.relays and isinstance(provider, OpenAICompatible)):
+        return None
+    if not provider.relays_stream(request) or provider.chunk_patch(request) is not None:
+        return None
+    return Relay(provider, model, wants_usage=wants_usage, keep=keep)

@@ -6,8 +6,6 @@ compared in lower case.
 
 from __future__ import annotations
 
-import time
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -23,9 +21,13 @@ from tianji_core.api.errors import (
     error_class_for,
 )
 from tianji_core.api.http import Headers
+from tianji_core.translate.retry import parse_retry_after
 
 MAX_MESSAGE = 2000
 """Characters of a vendor's text that are passed on; more than that is a page, not a message."""
+
+FILTER_CODE = "content_filter"
+_AZURE_FILTER = "ResponsibleAIPolicyViolation"
 
 _CONTEXT_TEXTS = (
     "this model's maximum context length is",
@@ -42,6 +44,8 @@ _CONTEXT_TEXTS = (
     "too long to fit into the model",
     "exceeded model token limit",  # Moonshot
     "maximum prompt length is",  # xAI
+    "too large for model with",  # Mistral
+    "prompt has too many tokens",  # AI21
 )
 _CONTEXT_PAIRS = (
     ("current length is", "while limit is"),  # Cerebras
@@ -55,21 +59,29 @@ _POLICY_TEXTS = (
     "content filtering policy",
     "content exists risk",  # DeepSeek
     "violates usage guidelines",  # xAI, with status 403
+    "your task failed as a result of our safety system",
+    "the model produced invalid content",
+    "content_filter_policy",
 )
 
 
 def parse_error(status: int, headers: Headers, body: bytes, provider: str) -> GatewayError:
     """The error that an answer outside 2xx means, for bodies in OpenAI's shape or near it. Never raises."""
     fields = _error_fields(body)
-    return classify(
+    inner = fields.get("innererror") or fields.get("inner_error")
+    reason = _text(inner.get("code")) if isinstance(inner, dict) else None
+    error = classify(
         status,
         _text(fields.get("message")) or _plain_message(status, body),
         kind=_text(fields.get("type")),
         param=_text(fields.get("param")),
-        code=_text(fields.get("code") or fields.get("error_code")),
+        code=FILTER_CODE if reason == _AZURE_FILTER else _text(fields.get("code") or fields.get("error_code")),
         provider=provider,
         headers=headers,
     )
+    if isinstance(inner, dict):  # what Azure's filter has found
+        error.detail = {"innererror": inner, "inner_error": inner, "azure_error": fields}
+    return error
 
 
 def classify(
@@ -122,39 +134,11 @@ def is_context_window(text: str) -> bool:
 
 def is_content_policy(text: str, code: str | None = None) -> bool:
     """Whether a vendor's safety system refused the prompt; `text` is in lower case."""
-    if code in ("content_policy_violation", "content_filter"):
+    if code in ("content_policy_violation", FILTER_CODE):
         return True
     if any(t in text for t in _POLICY_TEXTS):
         return True
     return "invalid prompt" in text and "violating our usage policy" in text
-
-
-def parse_retry_after(headers: Headers, now: float | None = None) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or an HTTP date, RFC 9110 §10.2.3)."""
-    millis = headers.get("retry-after-ms")
-    if millis is not None:
-        seconds = _number(millis)
-        if seconds is not None:
-            return seconds / 1000
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    try:
-        when = parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return max(0.0, when - (time.time() if now is None else now))
-
-
-def _number(value: str) -> float | None:
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < 1e7 else None  # also keeps nan and inf out
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class OpenAICompatible(Provider):
             wanted = " or ".join(self.api_base_env)
             raise ValueError(f"api_base is needed{f' (or {wanted} in the environment)' if wanted else ''}")
         self.api_base = base.rstrip("/")
-        self.api_key = settings.api_key or settings.env(*self.api_key_env)
+        self.api_key = self.own_key()
         self._urls = {operation: self.url(operation) for operation in self.capabilities.operations}
         self._headers = self.headers()
 
@@ -127,11 +127,17 @@ class OpenAICompatible(Provider):
 
     def headers(self) -> list[tuple[str, str]]:
         """Header fields of every request; asked once, while the gateway is compiled."""
-        fields = [("content-type", "application/json")]
-        if self.api_key:
-            fields.append(("authorization", f"Bearer {self.api_key}"))
+        fields = [("content-type", "application/json"), *self.credential_fields()]
         own = {name.lower(): value for name, value in self.settings.extra_headers.items()}
         return [*((name, value) for name, value in fields if name not in own), *own.items()]
+
+    def own_key(self) -> str | None:
+        """The row's key, else the environment's."""
+        return self.settings.api_key or self.settings.env(*self.api_key_env)
+
+    def credential_fields(self) -> list[tuple[str, str]]:
+        """The header fields that hold the key."""
+        return [("authorization", f"Bearer {self.api_key}")] if self.api_key else []
 
     def has_credential(self) -> bool:
         """Whether there is something to be let in with; for vendors that take more than a key."""

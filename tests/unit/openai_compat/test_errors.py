@@ -92,6 +92,20 @@ def test_a_filter_that_tells_itself_by_its_type():
     assert type(error) is ContentPolicyViolationError
 
 
+def test_what_azures_filter_found():
+    inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {"hate": {"filtered": True}}}
+    fields = {"message": "No.", "code": "BadRequest", "innererror": inner}
+    error = parse_error(400, Headers(), json.dumps({"error": fields}).encode(), "p")
+    assert isinstance(error, ContentPolicyViolationError)
+    assert error.detail == {"innererror": inner, "inner_error": inner, "azure_error": fields}
+    other = parse_error(400, Headers(), b'{"error": {"message": "No.", "innererror": {"code": 7}}}', "p")
+    assert not isinstance(other, ContentPolicyViolationError)
+
+
+def test_a_prompt_too_long_that_is_called_unprocessable():
+    assert isinstance(classify(422, "Prompt has too many tokens: 9"), ContextWindowExceededError)
+
+
 def test_codes_under_another_name():
     assert parse_error(400, Headers(), b'{"error_code": "BAD_REQUEST", "message": "m"}', "p").code == "BAD_REQUEST"
 
