@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tianji_core import hookimpl
-from tianji_core.api.errors import UnsupportedParamsError
-from tianji_core.api.provider import Capabilities, ModelRequest, Operation, ProviderSettings
+from tianji_core.api.provider import Capabilities, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
-from tianji_core.openai_compat.messages import plain_content
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
@@ -36,6 +34,7 @@ class AI21(OpenAICompatible):
     default_base = "https://api.ai21.com/studio/v1"
     api_key_env = ("AI21_API_KEY",)
     api_base_env = ("AI21_API_BASE",)
+    text_as_string = True
     renamed_params = {"max_completion_tokens": "max_tokens"}  # noqa: RUF012 - as the base has it
     capabilities = Capabilities.of("chat", features=("streaming", "tools", "tool_choice", "json_object", "n"))
 
@@ -44,20 +43,6 @@ class AI21(OpenAICompatible):
 
     def system_role(self, model: str) -> str | None:
         return "system"
-
-    def adjust_body(self, request: ModelRequest) -> None:
-        body = request.body
-        body["messages"] = plain_content(body["messages"])
-        asked = body.get("response_format")
-        if isinstance(asked, dict) and asked.get("type") == "json_schema":
-            if not request.drop_params:
-                raise UnsupportedParamsError(
-                    "AI21 has no response_format json_schema; json_object it has. To drop it set `drop_params: true` "
-                    "in litellm_settings or litellm_params.",
-                    param="response_format",
-                    provider=self.name,
-                )
-            del body["response_format"]
 
 
 class AI21Chat(AI21):
