@@ -7,6 +7,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "anthropic": "tianji-provider-anthropic",
         "echo": "tianji-provider-echo",
         "groq": "tianji-provider-groq",
+        "ollama": "tianji-provider-ollama",
+        "ollama_chat": "tianji-provider-ollama",
         "openai": "tianji-provider-openai",
         "text-completion-openai": "tianji-provider-openai",
     },
