@@ -10,6 +10,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "ollama": "tianji-provider-ollama",
         "ollama_chat": "tianji-provider-ollama",
         "openai": "tianji-provider-openai",
+        "replicate": "tianji-provider-replicate",
         "text-completion-openai": "tianji-provider-openai",
     },
     "routing_strategy": {
