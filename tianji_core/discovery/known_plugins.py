@@ -5,13 +5,23 @@ from __future__ import annotations
 KNOWN: dict[str, dict[str, str]] = {
     "provider": {
         "anthropic": "tianji-provider-anthropic",
+        "databricks": "tianji-provider-databricks",
+        "deepinfra": "tianji-provider-deepinfra",
         "echo": "tianji-provider-echo",
         "groq": "tianji-provider-groq",
+        "hosted_vllm": "tianji-provider-hosted-vllm",
+        "jina_ai": "tianji-provider-jina-ai",
+        "moonshot": "tianji-provider-moonshot",
+        "nvidia_nim": "tianji-provider-nvidia-nim",
         "ollama": "tianji-provider-ollama",
         "ollama_chat": "tianji-provider-ollama",
         "openai": "tianji-provider-openai",
+        "openrouter": "tianji-provider-openrouter",
         "replicate": "tianji-provider-replicate",
         "text-completion-openai": "tianji-provider-openai",
+        "vllm": "tianji-provider-hosted-vllm",
+        "voyage": "tianji-provider-voyage",
+        "watsonx": "tianji-provider-watsonx",
     },
     "routing_strategy": {
         "latency-based-routing": "tianji-routing-latency",
