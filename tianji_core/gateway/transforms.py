@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
-from tianji_core.api.provider import Body, Provider, StreamDecoder
+from tianji_core.api.provider import Body, ModelRequest, Provider, StreamDecoder
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.stream import is_cut_off, stream_error
 from tianji_core.wire.sse import DONE, DONE_EVENT, Event, EventTooLarge, SSEDecoder, encode_event
@@ -301,8 +301,8 @@ class Passage(StreamTransform):
         return []
 
 
-def relay_for(provider: Provider, model: str, *, wants_usage: bool, keep: bool) -> Relay | None:
-    """A relay, if the provider's streams can be passed on as they are."""
-    if provider.relays and isinstance(provider, OpenAICompatible):
+def relay_for(provider: Provider, request: ModelRequest, model: str, *, wants_usage: bool, keep: bool) -> Relay | None:
+    """A relay, if this stream of the provider's can be passed on as it is; `model` is the caller's name for it."""
+    if provider.relays and isinstance(provider, OpenAICompatible) and provider.chunk_patch(request) is None:
         return Relay(provider, model, wants_usage=wants_usage, keep=keep)
     return None

@@ -41,6 +41,11 @@ _CONTEXT_TEXTS = (
     "longer than the maximum model length",  # vLLM
     "too long to fit into the model",
     "exceeded model token limit",  # Moonshot
+    "maximum prompt length is",  # xAI
+)
+_CONTEXT_PAIRS = (
+    ("current length is", "while limit is"),  # Cerebras
+    ("maximum input length is", "tokens"),  # embeddings of vLLM
 )
 _CONTEXT_EXCEPT = ("string_above_max_length", "invalid 'user'")
 _POLICY_TEXTS = (
@@ -48,6 +53,8 @@ _POLICY_TEXTS = (
     "request was rejected as a result of the safety system",
     "the response was filtered due to the prompt triggering",
     "content filtering policy",
+    "content exists risk",  # DeepSeek
+    "violates usage guidelines",  # xAI, with status 403
 )
 
 
@@ -84,7 +91,7 @@ def classify(
         status = 502  # a redirect, say: nobody follows it, and it is no answer
     cls = by_status = error_class_for(status)
     text = message.lower()
-    if issubclass(cls, BadRequestError) or status == 413:
+    if issubclass(cls, BadRequestError) or status in (403, 413, 422):
         if code == "context_length_exceeded" or is_context_window(text):
             cls, kind, param = ContextWindowExceededError, None, None
         elif is_content_policy(text, code) or kind == "content_filter":
@@ -108,6 +115,8 @@ def classify(
 
 def is_context_window(text: str) -> bool:
     """Whether a lower-case error text says that the prompt is too long for the model."""
+    if any(first in text and second in text for first, second in _CONTEXT_PAIRS):
+        return True
     return any(t in text for t in _CONTEXT_TEXTS) and not any(t in text for t in _CONTEXT_EXCEPT)
 
 
