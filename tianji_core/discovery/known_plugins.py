@@ -10,6 +10,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "echo": "tianji-provider-echo",
         "groq": "tianji-provider-groq",
         "hosted_vllm": "tianji-provider-hosted-vllm",
+        "huggingface": "tianji-provider-huggingface",
         "jina_ai": "tianji-provider-jina-ai",
         "moonshot": "tianji-provider-moonshot",
         "nvidia_nim": "tianji-provider-nvidia-nim",
