@@ -5,6 +5,7 @@ from __future__ import annotations
 KNOWN: dict[str, dict[str, str]] = {
     "provider": {
         "anthropic": "tianji-provider-anthropic",
+        "cloudflare": "tianji-provider-cloudflare",
         "databricks": "tianji-provider-databricks",
         "deepinfra": "tianji-provider-deepinfra",
         "echo": "tianji-provider-echo",
