@@ -187,6 +187,8 @@ def test_what_a_model_cannot_see_is_refused() -> None:
 def test_only_some_models_have_an_effort() -> None:
     assert "reasoning_effort" in (provider().supported_params("openai/gpt-5-mini", "chat") or ())
     assert "reasoning_effort" not in (provider().supported_params(LLAMA, "chat") or ())
+    assert provider().features("openai/gpt-5-mini") == provider().capabilities.features
+    assert provider().features(LLAMA) == {"streaming", "seed"}
 
 
 # -- polling -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamReques
 from tianji_core.api.provider import (
     Body,
     Capabilities,
+    Feature,
     ModelRequest,
     Operation,
     Provider,
@@ -70,6 +71,11 @@ class Replicate(Provider):
         if operation == "images":
             return IMAGES_PARAMS
         return CHAT_PARAMS | {"reasoning_effort"} if inputs_of(model).effort else CHAT_PARAMS
+
+    def features(self, model: str) -> frozenset[Feature]:
+        names = inputs_of(model)
+        has: dict[Feature, bool] = {"images": names.images is not None, "reasoning": names.effort}
+        return self.capabilities.features - {name for name, there in has.items() if not there}
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation not in self.capabilities.operations:
