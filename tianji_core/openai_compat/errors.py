@@ -6,8 +6,6 @@ compared in lower case.
 
 from __future__ import annotations
 
-import time
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -23,6 +21,7 @@ from tianji_core.api.errors import (
     error_class_for,
 )
 from tianji_core.api.http import Headers
+from tianji_core.translate.retry import parse_retry_after
 
 MAX_MESSAGE = 2000
 """Characters of a vendor's text that are passed on; more than that is a page, not a message."""
@@ -113,34 +112,6 @@ def is_content_policy(text: str, code: str | None = None) -> bool:
     if any(t in text for t in _POLICY_TEXTS):
         return True
     return "invalid prompt" in text and "violating our usage policy" in text
-
-
-def parse_retry_after(headers: Headers, now: float | None = None) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds or an HTTP date, RFC 9110 §10.2.3)."""
-    millis = headers.get("retry-after-ms")
-    if millis is not None:
-        seconds = _number(millis)
-        if seconds is not None:
-            return seconds / 1000
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    try:
-        when = parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return max(0.0, when - (time.time() if now is None else now))
-
-
-def _number(value: str) -> float | None:
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < 1e7 else None  # also keeps nan and inf out
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:

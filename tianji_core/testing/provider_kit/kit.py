@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import copy
 import importlib
 import inspect
@@ -14,10 +16,10 @@ from typing import Any, ClassVar, NoReturn
 import pytest
 
 from tianji_core.api.errors import GatewayError, RateLimitError
-from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.http import Headers, Media, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Body, ModelRequest, Provider, ProviderSettings, StreamDecoder
 from tianji_core.testing import openai_samples
-from tianji_core.testing.corpus import BY_NAME, CHAT, COMPLETIONS, EMBEDDINGS, OTHERS, SCENARIOS, Scenario
+from tianji_core.testing.corpus import BY_NAME, CHAT, COMPLETIONS, EMBEDDINGS, OTHERS, PNG, SCENARIOS, Scenario
 from tianji_core.testing.standard import Conformance
 from tianji_core.translate.chunks import merge_chunks
 
@@ -30,6 +32,16 @@ CONTENT_TYPES = {
     ".ndjson": "application/x-ndjson",
     ".bin": "application/octet-stream",
 }
+
+
+class KitNetwork:
+    """What `prepare` is lent: a small picture stands at every address, and nothing else can be reached."""
+
+    async def download(self, url: str, *, limit: int = 0) -> Media:
+        return Media("image/png", base64.b64decode(PNG))
+
+    async def fetch(self, request: UpstreamRequest, *, timeout: float = 0.0, limit: int = 0) -> UpstreamReply:
+        raise AssertionError(f"the kit has no answer for {request!r}")
 
 
 class ProviderKit(Conformance, kit=True):
@@ -133,7 +145,7 @@ class ProviderKit(Conformance, kit=True):
 
     def build(self, scenario: Scenario | str = CHAT, *, stream: bool = False, **members: Any) -> UpstreamRequest:
         """The vendor's request of a scenario."""
-        return self.provider().build_request(self.request(scenario, stream=stream, **members))
+        return prepared(self.provider(), self.request(scenario, stream=stream, **members))
 
     def declares(self, scenario: Scenario) -> bool:
         """Whether the provider says it can do this."""
@@ -216,6 +228,13 @@ class ProviderKit(Conformance, kit=True):
         found = self.stream_scenarios()
         none = pytest.param(None, marks=pytest.mark.skip(reason="streaming is not declared"), id="none")
         metafunc.parametrize("stream_scenario", found or [none], ids=[s.name for s in found] or None)
+
+
+def prepared(provider: Provider, request: ModelRequest) -> UpstreamRequest:
+    """The vendor's request, as the gateway gets it: `prepare` comes first where there is one."""
+    if type(provider).prepare is not Provider.prepare:
+        asyncio.run(provider.prepare(request, KitNetwork()))
+    return provider.build_request(request)
 
 
 def feed(decoder: StreamDecoder, *pieces: bytes) -> list[Body]:

@@ -8,7 +8,7 @@ import re
 from tianji_core.api.http import Headers, UpstreamReply
 from tianji_core.api.provider import Provider, ProviderSettings
 from tianji_core.testing.corpus import SCENARIOS
-from tianji_core.testing.provider_kit.kit import SECRET, ProviderKit, feed
+from tianji_core.testing.provider_kit.kit import SECRET, ProviderKit, feed, prepared
 
 
 class MannersTests(ProviderKit, kit=True):
@@ -50,7 +50,7 @@ class MannersTests(ProviderKit, kit=True):
         for scenario in SCENARIOS:
             if self.declares(scenario):
                 request = self.request(scenario)
-                provider.build_request(request)
+                prepared(provider, request)
                 if scenario.answer:
                     provider.parse_response(request, self.response(scenario))
         for scenario in self.stream_scenarios():

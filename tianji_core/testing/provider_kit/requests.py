@@ -21,7 +21,7 @@ from tianji_core.api.http import Upload, UpstreamRequest
 from tianji_core.api.provider import ModelRequest, Operation, Provider
 from tianji_core.openai_compat.provider import PATHS
 from tianji_core.testing.corpus import BY_NAME, SCENARIOS, TEXTS, user
-from tianji_core.testing.provider_kit.kit import SECRET, ProviderKit, body_of, json_of, members, strings
+from tianji_core.testing.provider_kit.kit import SECRET, ProviderKit, body_of, json_of, members, prepared, strings
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -224,7 +224,7 @@ class RequestTests(ProviderKit, kit=True):
                 request = self.request(scenario)
                 shared = [part for part in request.body.values() if isinstance(part, (dict, list))]
                 before = copy.deepcopy(shared)
-                self.provider().build_request(request)
+                prepared(self.provider(), request)
                 assert shared == before, f"{scenario.name}: the caller's own lists or objects were changed in place"
 
     # -- helpers -------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ class RequestTests(ProviderKit, kit=True):
 
     @staticmethod
     def wire(provider: Provider, request: ModelRequest) -> tuple[str, list[tuple[str, str]], bytes]:
-        built = provider.build_request(request)
+        built = prepared(provider, request)
         return built.url, list(built.headers), body_of(built)
 
 

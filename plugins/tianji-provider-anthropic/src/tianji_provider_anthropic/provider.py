@@ -1,4 +1,4 @@
-"""The provider: Anthropic's own API as a host of Claude. The translation itself is in the modules beside this one."""
+"""The provider: Anthropic's own API as a host of Claude. The translation is `tianji_core.translate.anthropic`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 from pydantic import Field
 
 from tianji_core.api.errors import AuthenticationError, GatewayError, UnsupportedCapabilityError
-from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import (
     Body,
     Capabilities,
@@ -18,37 +18,20 @@ from tianji_core.api.provider import (
     ProviderSettings,
     StreamDecoder,
 )
-from tianji_provider_anthropic.betas import HEADER, OAUTH, join_betas
-from tianji_provider_anthropic.caching import InjectionPoint, inject_markers
-from tianji_provider_anthropic.errors import parse_error
-from tianji_provider_anthropic.models import traits
-from tianji_provider_anthropic.request import chat_to_anthropic
-from tianji_provider_anthropic.response import ReplyContext, parse_message
-from tianji_provider_anthropic.stream import AnthropicStreamDecoder
+from tianji_core.translate.anthropic.betas import HEADER, join_betas
+from tianji_core.translate.anthropic.caching import InjectionPoint, inject_markers
+from tianji_core.translate.anthropic.errors import parse_error
+from tianji_core.translate.anthropic.hosts import ANTHROPIC
+from tianji_core.translate.anthropic.models import supported_params, traits
+from tianji_core.translate.anthropic.request import chat_to_anthropic
+from tianji_core.translate.anthropic.response import ReplyContext, parse_message
+from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
 
 DEFAULT_BASE = "https://api.anthropic.com"
 VERSION = "2023-06-01"
+OAUTH_BETA = "oauth-2025-04-20"
 OAUTH_PREFIX = "sk-ant-oat"
 """How a token of a subscription begins: it goes as a bearer token, with a beta of its own."""
-
-PARAMS = frozenset(
-    {
-        "max_completion_tokens",
-        "max_tokens",
-        "parallel_tool_calls",
-        "response_format",
-        "stop",
-        "stream_options",
-        "temperature",
-        "tool_choice",
-        "tools",
-        "top_p",
-        "user",
-        "web_search_options",
-    }
-)
-"""OpenAI's parameters that every Claude model takes, in some translation (newer ones 1 for the sampling ones only)."""
-REASONING_PARAMS = frozenset({"reasoning_effort"})
 
 
 class AnthropicSettings(ProviderSettings):
@@ -95,7 +78,12 @@ class AnthropicProvider(Provider):
         self._has_key = any(name in ("x-api-key", "authorization") for name, _ in self._headers)
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
-        return PARAMS | REASONING_PARAMS if traits(model).thinking != "none" else PARAMS
+        return supported_params(model)
+
+    async def prepare(self, request: ModelRequest, network: Network) -> None:
+        messages = request.body.get("messages")
+        if request.operation == "chat" and isinstance(messages, list):
+            request.body["messages"] = await ANTHROPIC.inline(messages, network)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation != "chat":
@@ -110,18 +98,16 @@ class AnthropicProvider(Provider):
         translated = chat_to_anthropic(
             chat, traits(request.model), modify=self.settings.modify_params, drop=request.drop_params
         )
-        body = {"model": request.model, **translated.body}
-        if request.stream:
-            body["stream"] = True
+        body = ANTHROPIC.body(translated, request.model, stream=request.stream)
         betas = join_betas(self._betas, translated.betas, request.headers.get(HEADER))
         headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
         return UpstreamRequest("POST", self._url, headers, orjson.dumps(body))
 
     def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body:
-        return parse_message(reply.body, ReplyContext.of(request.body, request.model))
+        return parse_message(reply.body, ReplyContext.of(request.body, request.model, self.name))
 
     def stream_decoder(self, request: ModelRequest) -> StreamDecoder:
-        return AnthropicStreamDecoder(ReplyContext.of(request.body, request.model))
+        return AnthropicStreamDecoder(ReplyContext.of(request.body, request.model, self.name))
 
     def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         return parse_error(status, headers, body, self.name)
@@ -139,7 +125,7 @@ class AnthropicProvider(Provider):
             return {}
         fields = {"authorization": f"Bearer {token}"}
         if token.startswith(OAUTH_PREFIX):
-            fields.update({"anthropic-dangerous-direct-browser-access": "true", HEADER: OAUTH})
+            fields.update({"anthropic-dangerous-direct-browser-access": "true", HEADER: OAUTH_BETA})
         return fields
 
 

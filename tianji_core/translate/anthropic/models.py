@@ -15,6 +15,24 @@ from typing import Literal
 FALLBACK_MAX_TOKENS = 4096
 """Longest answer asked for where the model's own limit is not known: every Claude model takes it."""
 
+PARAMS = frozenset(
+    {
+        "max_completion_tokens",
+        "max_tokens",
+        "parallel_tool_calls",
+        "response_format",
+        "stop",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+        "top_p",
+        "user",
+        "web_search_options",
+    }
+)
+"""OpenAI's parameters that every Claude model takes, in some translation (newer ones 1 for the sampling ones only)."""
+
 Version = tuple[int, int]
 
 _FAMILY_FIRST = re.compile(r"claude-(opus|sonnet|haiku|fable|mythos)-(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
@@ -66,6 +84,11 @@ def traits(model: str) -> Traits:
         inline_system=version >= ((5, 5) if family in ("sonnet", "haiku") else (4, 8)),
         effort_beta=(family, version) == ("opus", (4, 5)),
     )
+
+
+def supported_params(model: str) -> frozenset[str]:
+    """The OpenAI parameters that a model takes."""
+    return PARAMS | {"reasoning_effort"} if traits(model).thinking != "none" else PARAMS
 
 
 def parse_name(model: str) -> tuple[str, Version | None]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tianji_provider_anthropic.shapes import as_list, as_object, as_text, objects
+from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 
 HEADER = "anthropic-beta"
-OAUTH = "oauth-2025-04-20"
+"""The header field for them; also in what clients send."""
 STRUCTURED_OUTPUTS = "structured-outputs-2025-11-13"
 EFFORT = "effort-2025-11-24"
 FILES = "files-api-2025-04-14"

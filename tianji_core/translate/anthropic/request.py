@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from tianji_core.api.errors import BadRequestError, UnsupportedParamsError
-from tianji_provider_anthropic.betas import EFFORT, STRUCTURED_OUTPUTS, betas_for
-from tianji_provider_anthropic.mending import mend
-from tianji_provider_anthropic.messages import Conversation, chat_to_messages
-from tianji_provider_anthropic.models import FALLBACK_MAX_TOKENS, Traits
-from tianji_provider_anthropic.names import ToolNames
-from tianji_provider_anthropic.shapes import as_list, as_object, as_text, objects
-from tianji_provider_anthropic.structured import apply_response_format
-from tianji_provider_anthropic.thinking import budget_of, is_thinking, thinking_members
-from tianji_provider_anthropic.tools import (
+from tianji_core.translate.anthropic.betas import EFFORT, STRUCTURED_OUTPUTS, betas_for
+from tianji_core.translate.anthropic.mending import mend
+from tianji_core.translate.anthropic.messages import Conversation, chat_to_messages
+from tianji_core.translate.anthropic.models import FALLBACK_MAX_TOKENS, Traits
+from tianji_core.translate.anthropic.names import ToolNames
+from tianji_core.translate.anthropic.structured import apply_response_format
+from tianji_core.translate.anthropic.thinking import budget_of, is_thinking, thinking_members
+from tianji_core.translate.anthropic.tools import (
     DUMMY_TOOL,
     allowed_tools,
     convert_tool_choice,
     convert_tools,
     web_search_tool,
 )
+from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 
 _TRANSLATED = frozenset(
     {
@@ -133,7 +133,6 @@ def _leave_sampling_out(request: dict[str, Any], *, drop: bool) -> None:
                 f"This model does not support {name}={value}: only 1 is supported. To drop such values set "
                 "`drop_params: true` in litellm_settings or litellm_params.",
                 param=name,
-                provider="anthropic",
             )
     if drop:
         request.pop("top_k", None)

@@ -6,12 +6,11 @@ Sources: Anthropic's "Messages" API reference (content blocks), "Vision", "PDF s
 from __future__ import annotations
 
 import binascii
-import re
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError
-from tianji_provider_anthropic.shapes import as_text
+from tianji_core.translate.media import parse_data_uri
+from tianji_core.translate.shapes import as_text
 
 Block = dict[str, Any]
 
@@ -31,7 +30,6 @@ NATIVE_BLOCKS = frozenset(
 )
 """Blocks that a caller may write in the vendor's own form; they are passed on as they are."""
 
-_DATA_URI = re.compile(r"data:(?P<type>[^;,]*)(?P<options>[^,]*),", re.IGNORECASE)
 _SAME_TYPE = {"image/jpg": "image/jpeg"}
 
 
@@ -96,9 +94,7 @@ def _block(part: Any, where: str) -> Block | None:
         return marked(_image(part.get("image_url"), where), part.get("cache_control"))
     if kind == "file":
         return marked(_file(part.get("file"), where), part.get("cache_control"))
-    raise UnsupportedCapabilityError(
-        f"{where}: Anthropic takes no content part of type {kind!r}.", param="messages", provider="anthropic"
-    )
+    raise UnsupportedCapabilityError(f"{where}: Anthropic takes no content part of type {kind!r}.", param="messages")
 
 
 def _image(image: Any, where: str) -> Block:
@@ -146,22 +142,16 @@ def _uploaded(file_id: str, media: Any) -> Block:
 
 
 def _from_url(url: str, media: Any, kind: str, where: str) -> Block:
-    match = _DATA_URI.match(url)
-    if match is None:
-        if not url.lower().startswith("https://"):
-            raise BadRequestError(
-                f"{where}: Anthropic fetches https addresses only; send the content as a data URI.", param="messages"
-            )
-        if isinstance(media, str):
-            kind = "image" if media.startswith("image/") else "document"
-        return {"type": kind, "source": {"type": "url", "url": url}}
-    found = (media if isinstance(media, str) else match["type"]).lower()
-    data = url[match.end() :]
-    if "base64" in match["options"].lower():
-        return _base64(data, found, where)
-    if found.startswith("text/") or not found:
-        return _plain_document(unquote_to_bytes(data))
-    raise BadRequestError(f"{where}: a data URI of type {found} must be in base64.", param="messages")
+    found = parse_data_uri(url)
+    if found is not None:
+        return _base64(found.base64, media if isinstance(media, str) else found.content_type, where)
+    if not url.lower().startswith("https://"):
+        raise BadRequestError(
+            f"{where}: Anthropic fetches https addresses only; send the content as a data URI.", param="messages"
+        )
+    if isinstance(media, str):
+        kind = "image" if media.startswith("image/") else "document"
+    return {"type": kind, "source": {"type": "url", "url": url}}
 
 
 def _base64(data: str, media: Any, where: str) -> Block:
@@ -176,7 +166,6 @@ def _base64(data: str, media: Any, where: str) -> Block:
     raise UnsupportedCapabilityError(
         f"{where}: Anthropic takes images, PDF and plain text, not {media_type}.",
         param="messages",
-        provider="anthropic",
     )
 
 

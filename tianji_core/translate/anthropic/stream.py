@@ -13,9 +13,8 @@ import orjson
 
 from tianji_core.api.errors import BadGatewayError, GatewayError
 from tianji_core.api.provider import Body, StreamDecoder
-from tianji_core.wire.sse import DONE, Event, EventTooLarge, SSEDecoder
-from tianji_provider_anthropic.errors import stream_error
-from tianji_provider_anthropic.response import (
+from tianji_core.translate.anthropic.errors import stream_error
+from tianji_core.translate.anthropic.response import (
     NO_CLOCK,
     WEB_RESULTS,
     ReplyContext,
@@ -24,8 +23,9 @@ from tianji_provider_anthropic.response import (
     stop_fields,
     thinking_block,
 )
-from tianji_provider_anthropic.shapes import as_object, as_text
-from tianji_provider_anthropic.usage import CHARACTERS_PER_TOKEN, merge_usage, openai_usage
+from tianji_core.translate.anthropic.usage import CHARACTERS_PER_TOKEN, merge_usage, openai_usage
+from tianji_core.translate.shapes import as_object, as_text
+from tianji_core.wire.sse import DONE, Event, EventTooLarge, SSEDecoder
 
 
 class AnthropicStreamDecoder(StreamDecoder):
@@ -34,12 +34,13 @@ class AnthropicStreamDecoder(StreamDecoder):
     def __init__(self, context: ReplyContext) -> None:
         self._events = SSEDecoder()
         self._stream = MessageStream(context)
+        self._provider = context.provider
 
     def feed(self, data: bytes) -> list[Body]:
         try:
             return self._chunks(self._events.feed(data))
         except EventTooLarge as error:
-            self.error = BadGatewayError(f"The provider's stream makes no sense: {error}.", provider="anthropic")
+            self.error = BadGatewayError(f"The provider's stream makes no sense: {error}.", provider=self._provider)
             return []
 
     def finish(self) -> list[Body]:
@@ -63,7 +64,9 @@ class AnthropicStreamDecoder(StreamDecoder):
             value = None
         if not isinstance(value, dict):
             return self._stream.fail(
-                BadGatewayError("The provider's stream holds an event that is not a JSON object.", provider="anthropic")
+                BadGatewayError(
+                    "The provider's stream holds an event that is not a JSON object.", provider=self._provider
+                )
             )
         return self._stream.on_event(value.get("type") or event.event, value)
 
@@ -124,7 +127,7 @@ class MessageStream:
             self.complete = True
             return [*chunks, self._usage_chunk()]
         if kind == "error":
-            return self.fail(stream_error(event))
+            return self.fail(stream_error(event, self._context.provider))
         return []  # `ping`, and what the vendor may add
 
     def fail(self, error: GatewayError) -> list[Body]:

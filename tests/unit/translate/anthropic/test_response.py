@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tianji_core.api.errors import BadGatewayError, OverloadedError
-from tianji_provider_anthropic.names import ToolNames
-from tianji_provider_anthropic.response import ReplyContext, parse_message
-from tianji_provider_anthropic.usage import openai_usage
+from tianji_core.translate.anthropic.names import ToolNames
+from tianji_core.translate.anthropic.response import ReplyContext, parse_message
+from tianji_core.translate.anthropic.usage import openai_usage
 
 SAMPLES = Path(__file__).parent / "samples"
 SCHEMA_FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}

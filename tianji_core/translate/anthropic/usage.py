@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tianji_provider_anthropic.shapes import as_object, objects
+from tianji_core.translate.shapes import as_object, objects
 
 _INPUT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _COUNTS = (*_INPUT, "output_tokens")

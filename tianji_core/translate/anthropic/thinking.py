@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.errors import BadRequestError
-from tianji_provider_anthropic.models import Traits
-from tianji_provider_anthropic.shapes import as_object, as_text
+from tianji_core.translate.anthropic.models import Traits
+from tianji_core.translate.shapes import as_object, as_text
 
 MIN_BUDGET = 1024
 BUDGETS = {"minimal": MIN_BUDGET, "low": MIN_BUDGET, "medium": 2048, "high": 4096, "xhigh": 8192, "max": 16384}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tianji_provider_anthropic.shapes import as_object, as_text, objects
+from tianji_core.translate.shapes import as_object, as_text, objects
 
 MAX_NAME = 128
 _GOOD_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}", re.ASCII)

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from tianji_provider_anthropic.shapes import as_text
+from tianji_core.translate.shapes import as_text
 
 Schema = dict[str, Any]
 

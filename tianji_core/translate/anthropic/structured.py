@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from tianji_core.api.errors import BadRequestError
-from tianji_provider_anthropic.models import Traits
-from tianji_provider_anthropic.schema import output_schema
-from tianji_provider_anthropic.shapes import as_object
-from tianji_provider_anthropic.thinking import is_thinking
+from tianji_core.translate.anthropic.models import Traits
+from tianji_core.translate.anthropic.schema import output_schema
+from tianji_core.translate.anthropic.thinking import is_thinking
+from tianji_core.translate.shapes import as_object
 
 JSON_TOOL = "json_tool_call"
 """The name of the tool that stands for the answer; LiteLLM's, and known to some clients."""

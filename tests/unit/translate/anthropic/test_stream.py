@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tianji_core.api.errors import BadGatewayError, GatewayError, InternalServerError, OverloadedError, RateLimitError
+from tianji_core.translate.anthropic.names import ToolNames
+from tianji_core.translate.anthropic.response import ReplyContext
+from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
 from tianji_core.translate.chunks import merge_chunks
-from tianji_provider_anthropic.names import ToolNames
-from tianji_provider_anthropic.response import ReplyContext
-from tianji_provider_anthropic.stream import AnthropicStreamDecoder
 
 SAMPLES = Path(__file__).parent / "samples"
 JSON_TOOL = ReplyContext(json_mode="tool")

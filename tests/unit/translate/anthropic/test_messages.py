@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError
-from tianji_provider_anthropic.content import EMPTY_TEXT
-from tianji_provider_anthropic.messages import OPERATOR_NOTE, chat_to_messages
-from tianji_provider_anthropic.names import ToolNames
+from tianji_core.translate.anthropic.content import EMPTY_TEXT
+from tianji_core.translate.anthropic.messages import OPERATOR_NOTE, chat_to_messages
+from tianji_core.translate.anthropic.names import ToolNames
 
 MARK = {"type": "ephemeral", "ttl": "1h"}
 

@@ -13,12 +13,12 @@ import orjson
 
 from tianji_core.api.errors import BadGatewayError
 from tianji_core.api.provider import Body
-from tianji_provider_anthropic.errors import stream_error
-from tianji_provider_anthropic.models import traits
-from tianji_provider_anthropic.names import ToolNames
-from tianji_provider_anthropic.shapes import as_object, as_text, objects
-from tianji_provider_anthropic.structured import JSON_TOOL, JsonMode, json_mode
-from tianji_provider_anthropic.usage import openai_usage
+from tianji_core.translate.anthropic.errors import stream_error
+from tianji_core.translate.anthropic.models import traits
+from tianji_core.translate.anthropic.names import ToolNames
+from tianji_core.translate.anthropic.structured import JSON_TOOL, JsonMode, json_mode
+from tianji_core.translate.anthropic.usage import openai_usage
+from tianji_core.translate.shapes import as_object, as_text, objects
 
 FINISH_REASONS = {
     "end_turn": "stop",
@@ -41,21 +41,25 @@ WEB_RESULTS = ("web_search_tool_result", "web_fetch_tool_result")
 
 @dataclass(slots=True)
 class ReplyContext:
-    """What of a request has to be known to read its answer. It follows from the chat body alone."""
+    """What of a request has to be known to read its answer. It follows from the chat body alone.
+
+    `provider` is named in errors.
+    """
 
     names: ToolNames = field(default_factory=ToolNames)
     json_mode: JsonMode = "off"
     reserved: bool = False
     """Whether the caller has a tool of his own by the name of our JSON tool."""
+    provider: str | None = None
 
     @classmethod
-    def of(cls, body: Body, model: str) -> ReplyContext:
+    def of(cls, body: Body, model: str, provider: str | None = None) -> ReplyContext:
         mode = json_mode(body, traits(model))
         if mode == "off":
-            return cls(ToolNames.of(body))
+            return cls(ToolNames.of(body), provider=provider)
         functions = (as_object(tool.get("function")) for tool in objects(body.get("tools")))
         reserved = any(function.get("name") == JSON_TOOL for function in functions)
-        return cls(ToolNames.of(body), mode, reserved)
+        return cls(ToolNames.of(body), mode, reserved, provider)
 
     def is_answer(self, block: dict[str, Any]) -> bool:
         """Whether a call is really the answer, given through the JSON tool."""
@@ -72,17 +76,12 @@ def parse_message(reply: bytes, context: ReplyContext) -> Body:
     try:
         message = orjson.loads(reply)
     except ValueError:
-        raise broken("The provider's answer is not JSON.") from None
+        raise BadGatewayError("The provider's answer is not JSON.", provider=context.provider) from None
     if isinstance(message, dict) and message.get("type") == "error":
-        raise stream_error(message)  # some hosts report failures with status 200
+        raise stream_error(message, context.provider)  # some hosts report failures with status 200
     if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-        raise broken("The provider's answer is not a message.")
+        raise BadGatewayError("The provider's answer is not a message.", provider=context.provider)
     return message_to_chat(message, context)
-
-
-def broken(text: str) -> BadGatewayError:
-    """The error for an answer that makes no sense. Its status is LiteLLM's 500, which clients of both know."""
-    return BadGatewayError(text, provider="anthropic")
 
 
 def message_to_chat(message: dict[str, Any], context: ReplyContext) -> Body:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tianji_provider_anthropic.content import text_block
-from tianji_provider_anthropic.models import Traits
-from tianji_provider_anthropic.thinking import MIN_BUDGET, budget_of, is_thinking
+from tianji_core.translate.anthropic.content import text_block
+from tianji_core.translate.anthropic.models import Traits
+from tianji_core.translate.anthropic.thinking import MIN_BUDGET, budget_of, is_thinking
 
 CONTINUE = "Please continue."
 """A user's turn where the vendor wants one and the caller has none."""

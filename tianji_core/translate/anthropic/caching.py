@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tianji_provider_anthropic.shapes import as_list, as_object, objects
+from tianji_core.translate.shapes import as_list, as_object, objects
 
 MAX_MARKERS = 4
 

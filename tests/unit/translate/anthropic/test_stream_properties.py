@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tianji_core.translate.anthropic.response import ReplyContext
+from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
 from tianji_core.translate.chunks import merge_chunks
-from tianji_provider_anthropic.response import ReplyContext
-from tianji_provider_anthropic.stream import AnthropicStreamDecoder
 
 hypothesis = pytest.importorskip("hypothesis")
 st = pytest.importorskip("hypothesis.strategies")

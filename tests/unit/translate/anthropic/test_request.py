@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError, UnsupportedParamsError
-from tianji_provider_anthropic.mending import CONTINUE
-from tianji_provider_anthropic.models import traits
-from tianji_provider_anthropic.request import MessagesRequest, chat_to_anthropic
-from tianji_provider_anthropic.schema import output_schema
-from tianji_provider_anthropic.structured import JSON_TOOL
+from tianji_core.translate.anthropic.mending import CONTINUE
+from tianji_core.translate.anthropic.models import traits
+from tianji_core.translate.anthropic.request import MessagesRequest, chat_to_anthropic
+from tianji_core.translate.anthropic.schema import output_schema
+from tianji_core.translate.anthropic.structured import JSON_TOOL
 
 SONNET, OLD, OPUS = "claude-sonnet-4-5", "claude-3-5-haiku-20241022", "claude-opus-5"
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError
-from tianji_provider_anthropic.names import ToolNames
-from tianji_provider_anthropic.shapes import as_object, as_text
+from tianji_core.translate.anthropic.names import ToolNames
+from tianji_core.translate.shapes import as_object, as_text
 
 Tool = dict[str, Any]
 
@@ -59,7 +59,7 @@ def _function_tool(tool: Tool, index: int, names: ToolNames) -> Tool:
     function = as_object(tool.get("function"))
     if "custom" in tool:
         raise UnsupportedCapabilityError(
-            f"tools[{index}]: Anthropic has no tools with free text as input.", param="tools", provider="anthropic"
+            f"tools[{index}]: Anthropic has no tools with free text as input.", param="tools"
         )
     if not as_text(function.get("name")):
         raise BadRequestError(f"tools[{index}]: a function tool needs function.name.", param="tools")

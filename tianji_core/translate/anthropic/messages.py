@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import BadRequestError
-from tianji_provider_anthropic.content import (
+from tianji_core.translate.anthropic.content import (
     EMPTY_TEXT,
     Block,
     content_blocks,
@@ -22,8 +22,8 @@ from tianji_provider_anthropic.content import (
     plain_text,
     text_block,
 )
-from tianji_provider_anthropic.names import ToolNames, clean_id
-from tianji_provider_anthropic.shapes import as_list, as_object, as_text, objects
+from tianji_core.translate.anthropic.names import ToolNames, clean_id
+from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 
 OPERATOR_NOTE = (
     "Operator note (not from the user): the following was originally a mid-conversation system-role reminder."

@@ -18,7 +18,7 @@ from tianji_core.api.errors import (
     error_class_for,
 )
 from tianji_core.api.http import Headers
-from tianji_core.openai_compat import parse_retry_after
+from tianji_core.translate.retry import parse_retry_after
 
 MAX_MESSAGE = 2000
 """Characters of the vendor's text that are passed on."""
@@ -41,7 +41,7 @@ _CONTEXT_TEXTS = ("prompt is too long", "prompt: length", "exceed context limit"
 _POLICY_TEXTS = ("content filtering policy",)
 
 
-def parse_error(status: int, headers: Headers, body: bytes, provider: str = "anthropic") -> GatewayError:
+def parse_error(status: int, headers: Headers, body: bytes, provider: str | None = None) -> GatewayError:
     """The error that an answer outside 2xx means. Never raises."""
     try:
         value = orjson.loads(body)
@@ -52,7 +52,7 @@ def parse_error(status: int, headers: Headers, body: bytes, provider: str = "ant
     return make_error(status, fields.get("type"), message, headers=headers, provider=provider)
 
 
-def stream_error(event: dict[str, Any], provider: str = "anthropic") -> GatewayError:
+def stream_error(event: dict[str, Any], provider: str | None = None) -> GatewayError:
     """The error that an `error` event of a stream tells; its type stands for the status there is none of."""
     fields = error_fields(event)
     kind = fields.get("type")
@@ -65,7 +65,7 @@ def make_error(
     message: str | None,
     *,
     headers: Headers | None = None,
-    provider: str = "anthropic",
+    provider: str | None = None,
 ) -> GatewayError:
     """The error of a status, and of the vendor's type where it says more: overload may come as a plain 5xx."""
     if status >= 500 and kind == "overloaded_error":
