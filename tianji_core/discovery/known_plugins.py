@@ -6,6 +6,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "provider": {
         "anthropic": "tianji-provider-anthropic",
         "echo": "tianji-provider-echo",
+        "gemini": "tianji-provider-gemini",
         "groq": "tianji-provider-groq",
         "openai": "tianji-provider-openai",
         "text-completion-openai": "tianji-provider-openai",

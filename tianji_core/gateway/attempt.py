@@ -129,8 +129,8 @@ class Attempt:
             if answer.usage is not None:
                 self._call.usage = answer.usage
             return Reply({}, answer)
-        if not answer.get("created") and "choices" in answer:
-            answer["created"] = int(time.time())  # providers have no clock
+        if not answer.get("created") and ("choices" in answer or "created" in answer):
+            answer["created"] = int(time.time())  # providers have no clock, and write 0 there
         usage = answer.get("usage")
         if self._counts and not is_reported(usage) and request.operation in _COUNTED:
             call = self._call
