@@ -23,14 +23,14 @@ $(STAMP): pyproject.toml constraints.txt $(addsuffix pyproject.toml,$(PLUGINS))
 	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
 	@echo "Installing into .venv (a minute or two the first time)"
 	@$(PIP) pip hatchling editables
-	@$(PIP) --no-build-isolation --group dev -e '.[fast,testing]' $(addprefix -e ./,$(PLUGINS))
+	@$(PIP) --no-build-isolation --group dev -e '.[fast,testing,tokens]' $(addprefix -e ./,$(PLUGINS))
 	@touch $@
 
 run: setup ## Start the gateway on port 4000 with the example config; PORT=… for another port
 	@$(BIN)/tianji serve --config proxy_config.example.yaml --port $(PORT)
 
-test: setup ## Run the tests; ARGS="tests/unit -k sse" for some of them
-	@$(BIN)/pytest -m "not long" $(ARGS)
+test: setup ## Run the tests; ARGS="tests/unit -k sse" for some of them, "-n 0" to run them in one process
+	@$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(ARGS)
 
 test-long: setup ## Run the tests that take minutes
 	@$(BIN)/pytest -m long $(ARGS)

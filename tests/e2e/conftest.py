@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tianji_core.testing import Answer, FakeUpstream
-from tianji_core.testing.openai_samples import chat_chunks
+from tianji_core.testing.openai_samples import RESPONSES, chat_chunks
 from tianji_core.testing.server import COMMAND, ServerProcess, free_port
 
 SERVERS = ["uvicorn", "hypercorn"]
@@ -50,8 +50,13 @@ def scripted(request: Any) -> Answer:
     if name == "slowly":
         texts = [{"content": f"{i} "} for i in range(int(rest) * 10)]
         return Answer.sse(*chat_chunks(*texts), pause=0.1)
+    if name == "flood":
+        return Answer.sse(*chat_chunks(*({"content": f"{i} {'x' * 50_000}"} for i in range(int(rest) * 20))))
     if name == "break":
         return Answer.sse(*chat_chunks({"content": "one"})[:2], done=False)
+    if name == "uncounted":
+        chunks = chat_chunks({"content": "Hello "}, {"content": "there"})[:-1]
+        return Answer.sse(*chunks) if body.get("stream") else Answer.json({**RESPONSES["chat"], "usage": None})
     if body.get("stream"):
         return Answer.chat_stream("Hello ", word)
     if request.path.endswith("/embeddings"):

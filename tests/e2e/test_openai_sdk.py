@@ -46,6 +46,23 @@ def test_stream_with_usage(client):
     assert all(c.usage is None for c in chunks[:-1])
 
 
+def test_usage_that_the_gateway_has_counted(client):
+    """The client takes the member that says so."""
+    asked = [{"role": "user", "content": "uncounted"}]
+    usage = client.chat.completions.create(model="m", messages=asked).usage
+    assert usage.prompt_tokens + usage.completion_tokens == usage.total_tokens > 0
+    assert usage.estimated is True
+    options = {"include_usage": True}
+    *chunks, last = client.chat.completions.create(model="m", messages=asked, stream=True, stream_options=options)
+    assert last.choices == []
+    assert last.usage.completion_tokens > 0
+    assert last.usage.estimated is True
+    assert all(chunk.usage is None for chunk in chunks)
+    with client.chat.completions.stream(model="m", messages=asked, stream_options=options) as stream:
+        stream.until_done()
+        assert stream.get_final_completion().usage.completion_tokens == last.usage.completion_tokens
+
+
 def test_the_stream_helper(client):
     with client.chat.completions.stream(model="m", messages=HI) as stream:
         kinds = [event.type for event in stream]

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tianji_core.api.call import Principal
 from tianji_core.api.provider import Body, Operation
 
+UsageSource = Literal["vendor", "tokenizer", "estimate"]
+"""Who counted the tokens: the vendor; the gateway, with the tokenizer of the model's family; or nobody really."""
+
 
 class AttemptRecord(NamedTuple):
     """One upstream try. `status` is the vendor's HTTP status, None if there was no answer; times in seconds."""
@@ -68,6 +71,8 @@ class CallRecord:
     request: Body | None = field(default=None, repr=False)
     response: Body | None = field(default=None, repr=False)
     error: ErrorRecord | None = None
+    usage_source: UsageSource | None = None
+    """None without `usage`; what is not the vendor's has `estimated` in its usage too."""
 
     @property
     def duration(self) -> float:

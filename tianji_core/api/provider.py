@@ -198,6 +198,10 @@ class Provider(ABC):
         """The OpenAI parameters that the model takes; None means all. Asked once per deployment and model."""
         return None
 
+    def features(self, model: str) -> frozenset[Feature]:
+        """What the chat operation can do with this model: for listings, where the models of a vendor differ."""
+        return self.capabilities.features
+
     def local_reply(self, request: ModelRequest) -> LocalReply | None:
         """For providers that answer without a network (tests, demonstrations): the answer. None for all others."""
         return None
@@ -234,7 +238,10 @@ class Provider(ABC):
 
     @abstractmethod
     def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body | Binary:
-        """A whole 2xx answer in OpenAI's shape. Raises BadGatewayError or ValueError if it makes no sense."""
+        """A whole 2xx answer in OpenAI's shape. Raises BadGatewayError or ValueError if it makes no sense.
+
+        `usage` is what the vendor counted; where it counts nothing, leave it out: the gateway then counts the tokens.
+        """
 
     def relays_answer(self, request: ModelRequest) -> bool:
         """Whether the answer goes to the client as its bytes come, unread: audio, or streams of other operations."""

@@ -37,6 +37,7 @@ class TokenCache:
             return self._value
         if self._fetching is None or self._fetching.get_loop() is not asyncio.get_running_loop():
             self._fetching = asyncio.ensure_future(self._fetch(fetch))
+            self._fetching.add_done_callback(_seen)
         # Shielded: a caller that goes away must not take the others' token with it.
         return (await asyncio.shield(self._fetching)).value
 
@@ -49,3 +50,9 @@ class TokenCache:
             return token
         finally:
             self._fetching = None
+
+
+def _seen(task: asyncio.Task[Token]) -> None:
+    """Look at a failure, which asyncio would else report as one that nobody saw if all who waited have left."""
+    if not task.cancelled():
+        task.exception()

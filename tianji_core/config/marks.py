@@ -301,4 +301,6 @@ def _syntax(error: yaml.MarkedYAMLError, file: str, text: str) -> ConfigError:
     if "\t" in line[: mark.column + 1] and not line[: mark.column].strip():
         return failure("syntax", where, "a tab cannot indent YAML", hint="Use spaces.")
     message = " ".join(str(part) for part in (error.context, error.problem) if part) or "not YAML"
+    if "nesting depth" in message:  # newer versions of libyaml, which looks ahead, have a limit of their own
+        return failure("limit", where, f"nested deeper than {MAX_DEPTH} levels")
     return failure("syntax", where, message)

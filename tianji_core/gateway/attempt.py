@@ -7,6 +7,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
+from tianji_core.accounting import count_answer, count_stream, is_reported, read_chunks
 from tianji_core.api.callback import AttemptRecord
 from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
@@ -20,7 +23,10 @@ from tianji_core.gateway.transforms import Passage, StreamTransform, Translation
 from tianji_core.routing import Deployment, Stats
 from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion, completions_to_chat
 from tianji_core.transport import Timeouts, TransportError, UpstreamResponse
+from tianji_core.wire.sse import encode_event
 
+_COUNTED = frozenset({"chat", "completions", "embeddings"})
+"""Operations whose tokens are counted if the vendor does not; nothing else is measured in tokens by everybody."""
 MAX_ERROR_BYTES = 1024 * 1024
 """More of an error answer than this is not read."""
 
@@ -28,14 +34,27 @@ MAX_ERROR_BYTES = 1024 * 1024
 class Attempt:
     """Sends a call to one deployment. Made anew for each try; holds what the try has to give back."""
 
-    __slots__ = ("_call", "_deployment", "_keep", "_max_response", "_started", "_stats", "_stats_of", "_status")
+    __slots__ = (
+        "_call",
+        "_counts",
+        "_deployment",
+        "_keep",
+        "_max_response",
+        "_started",
+        "_stats",
+        "_stats_of",
+        "_status",
+    )
 
-    def __init__(self, call: Call, deployment: Deployment, stats: Stats, *, keep: bool, max_response: int) -> None:
+    def __init__(
+        self, call: Call, deployment: Deployment, stats: Stats, *, keep: bool, max_response: int, counts: bool = True
+    ) -> None:
         self._call = call
         self._deployment = deployment
         self._stats = stats
         self._stats_of: DeploymentStats = stats.stats(deployment.id)
         self._keep = keep
+        self._counts = counts
         self._max_response = max_response
         self._status: int | None = None
         self._started = time.monotonic()
@@ -113,11 +132,28 @@ class Attempt:
         if not answer.get("created") and "choices" in answer:
             answer["created"] = int(time.time())  # providers have no clock
         usage = answer.get("usage")
+        if self._counts and not is_reported(usage) and request.operation in _COUNTED:
+            call = self._call
+            counted = await count_answer(request.model, call.operation, call.body, answer)
+            usage = answer["usage"] = counted.usage
+            call.usage_source = counted.source
         if isinstance(usage, dict):
             if "prompt_tokens" in usage:
                 usage.setdefault("completion_tokens", 0)  # embeddings leave it out; whoever adds up wants a number
             self._call.usage = usage
         return Reply(answer)
+
+    async def _count(self, reply: StreamReply, quick: bool) -> bytes:
+        """Count the tokens of a stream whose vendor has not; gives the chunk that tells them, if one is wanted."""
+        call, transform = self._call, reply.transform
+        kept = transform.kept()
+        pieces, more = reply.pieces, reply.more
+        if kept:  # all of it, since somebody wants to see the answer
+            pieces, more = [encode_event(orjson.dumps(chunk)) for chunk in kept], 0
+        model = call.upstream_model or call.model
+        counted = await count_stream(model, call.operation, call.body, pieces, more, quick=quick)
+        call.usage_source = counted.source
+        return transform.add_usage(counted.usage, next(iter(read_chunks(pieces[:1])), {}))
 
     def _request(self, model: str) -> tuple[ModelRequest, bool]:
         """What the provider gets, and whether its chat answer has to be turned into a completions answer."""
@@ -240,7 +276,10 @@ class Attempt:
                 created=int(call.started_at),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
-        return await self._begun(StreamReply(call, source, transform))
+        reply = StreamReply(call, source, transform)
+        if self._counts:
+            reply.count = self._count
+        return await self._begun(reply)
 
     async def _pass_on(self, source: Source, headers: Headers) -> StreamReply:
         """An answer that goes to the client byte by byte, unread."""

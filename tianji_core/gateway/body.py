@@ -12,6 +12,7 @@ from tianji_core.api.errors import AuthenticationError, BadRequestError, Unsuppo
 from tianji_core.api.http import Upload
 from tianji_core.api.provider import UPLOADS, Body, Operation
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
+from tianji_core.gateway.paths import Step, parse_path, without
 from tianji_core.routing import Deployment
 
 REFUSED = frozenset(
@@ -91,6 +92,9 @@ OWN = frozenset(
 MAX_CLIENT_RETRIES = 10
 """A client that could ask for any number would decide how much load a failing vendor gets."""
 
+MAX_DROPPED = 32
+"""Paths in one request's `additional_drop_params`: each is a walk through the body."""
+
 _TEXT = (str,)
 _NUMBER = (int, float)
 _LIST = (list,)
@@ -99,6 +103,8 @@ _FLAG = (bool,)
 _NAMES = {str: "a string", int: "an integer", float: "a number", list: "an array", dict: "an object", bool: "a boolean"}
 
 TYPES: dict[str, tuple[type, ...]] = {
+    "additional_drop_params": _LIST,
+    "allowed_openai_params": _LIST,
     "audio": _OBJECT,
     "dimensions": (int,),
     "encoding_format": _TEXT,
@@ -153,6 +159,8 @@ REQUIRED: dict[Operation, tuple[str, ...]] = {
     "transcriptions": ("file",),
     "translations": ("file",),
 }
+_KEPT = frozenset({"model", "stream"})
+"""Members that no list of parameters to drop takes out, beside the required ones: guardrails have judged those."""
 _FILES = frozenset({"file", "image", "mask"})
 """Members of forms that have to be files."""
 
@@ -264,8 +272,21 @@ def read_options(body: Body) -> CallOptions:
         fallbacks=tuple(body.get("fallbacks") or ()),
         disable_fallbacks=body.get("disable_fallbacks") is True,
         drop_params=body.get("drop_params") is True,
+        dropped=_dropped(body),
+        allowed_params=frozenset(n for n in body.get("allowed_openai_params") or () if isinstance(n, str)),
         guardrails=frozenset(names),
     )
+
+
+def _dropped(body: Body) -> tuple[tuple[Step, ...], ...]:
+    """What the body's own `additional_drop_params` names. Raises BadRequestError."""
+    texts = body.get("additional_drop_params") or ()
+    if len(texts) > MAX_DROPPED:
+        raise BadRequestError(f"More than {MAX_DROPPED} additional_drop_params.", param="additional_drop_params")
+    try:
+        return tuple(parse_path(text) for text in texts)
+    except (ValueError, TypeError) as error:
+        raise BadRequestError(f"additional_drop_params: {error}.", param="additional_drop_params") from None
 
 
 def read_tags(body: Body, header: str | None) -> tuple[str, ...]:
@@ -288,16 +309,20 @@ def vendor_body(call: Call, deployment: Deployment, model: str) -> Body:
         if name != "metadata" or not deployment.provider.takes_metadata:
             del body[name]
     body["model"] = model
+    options = call.options
     rejected = deployment.rejected_params(model, call.operation).intersection(body)
     if rejected:
+        rejected -= options.allowed_params
         _reject(call, deployment, model, body, rejected)
-    if deployment.dropped_params:
-        for name in deployment.dropped_params:
-            body.pop(name, None)
+    for name in deployment.dropped_params:
+        body.pop(name, None)
+    for place in deployment.dropped_places + options.dropped:
+        if place[0] not in _KEPT and place[0] not in REQUIRED[call.operation]:
+            body = without(body, place)
     if call.stream:
         if deployment.asks_for_usage and "stream_options" not in rejected:
-            options = body.get("stream_options")
-            body["stream_options"] = {**options, "include_usage": True} if options else {"include_usage": True}
+            asked = body.get("stream_options")
+            body["stream_options"] = {**asked, "include_usage": True} if asked else {"include_usage": True}
     else:
         body.pop("stream_options", None)
     return body
@@ -307,10 +332,11 @@ def _reject(call: Call, deployment: Deployment, model: str, body: Body, rejected
     """Drop parameters that the model does not take, or say so."""
     drops = deployment.drop_params or call.options.drop_params
     # A null says nothing, an additional_drop_params entry is dropped anyway, and stream_options is ours to care for.
+    dropped = deployment.dropped_params.union(place[0] for place in call.options.dropped if len(place) == 1)
     refused = [
         name
         for name in sorted(rejected)
-        if body[name] is not None and name not in deployment.dropped_params and name != "stream_options" and not drops
+        if body[name] is not None and name not in dropped and name != "stream_options" and not drops
     ]
     if refused:
         raise UnsupportedParamsError(

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.api.call import ANONYMOUS, Principal
-from tianji_core.api.callback import AttemptRecord
+from tianji_core.api.callback import AttemptRecord, UsageSource
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
@@ -28,6 +28,9 @@ class CallOptions:
     fallbacks: tuple[Any, ...] = ()
     disable_fallbacks: bool = False
     drop_params: bool = False
+    dropped: tuple[tuple[str | int | None, ...], ...] = ()
+    """Places of the body to leave out, as `tianji_core.gateway.paths` reads them."""
+    allowed_params: frozenset[str] = frozenset()
     guardrails: frozenset[str] = frozenset()
 
 
@@ -83,6 +86,7 @@ class Call:
 
     # What the answer adds.
     usage: Mapping[str, Any] | None = None
+    usage_source: UsageSource = "vendor"
     response: Body | None = None
     first_chunk_at: float | None = None
     error: GatewayError | None = None

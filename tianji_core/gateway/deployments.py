@@ -7,24 +7,27 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tianji_core.api.http import Network
 from tianji_core.api.provider import Provider, ProviderSettings
+from tianji_core.config.schema import OPENAI_PARAMS, LitellmParams, keys_of
 from tianji_core.config.schema import Deployment as Row
+from tianji_core.config.secrets import Secret, conceal, looks_secret, veil
 from tianji_core.discovery import PluginError
+from tianji_core.gateway.bare_names import provider_of
+from tianji_core.gateway.paths import Step, parse_path
 from tianji_core.routing import Deployment
 from tianji_core.transport import DEFAULT_TIMEOUTS, Timeouts, Transport
 
 if TYPE_CHECKING:
     from tianji_core.gateway.compile import Compiler
 
-_BARE_NAMES = (
-    ("openai", ("gpt-", "chatgpt-", "o1", "o3", "o4", "text-embedding-", "ft:gpt-")),
-    ("anthropic", ("claude-",)),
-    ("cohere", ("command-",)),
-    ("mistral", ("mistral-", "codestral-")),
-)
-"""Providers of model names that people write without one, as the reference allows for known models."""
-
 BODY_PARAMS_OF_THE_ROW = frozenset({"metadata", "stream"})
 """OpenAI parameters that make no sense as a default for every call."""
+
+_NOT_SHOWN = frozenset({"api_key", "base_url", "headers", "extra_headers", "extra_body", "mock_response"})
+_REGIONS = frozenset({"aws_region_name", "region_name", "vertex_location", "vertex_project", "watsonx_region_name"})
+"""Settings of vendors that say where a model runs."""
+
+_NOT_LENT = frozenset({"model", "litellm_credential_name"})
+"""Keys of a row that a credential has no say in."""
 
 
 class DeploymentBuilder:
@@ -34,12 +37,16 @@ class DeploymentBuilder:
         self._compiler = compiler
         self._transport = transport
         self._network = network
-        self._credentials = {c.credential_name: c for c in compiler.config.credential_list}
+        self._credentials = {c.credential_name: (i, c) for i, c in enumerate(compiler.config.credential_list)}
 
     def build(self, row: Row) -> Deployment | None:
         """The deployment of a row, or None after noting why there is none."""
-        compiler, params = self._compiler, row.litellm_params
+        compiler = self._compiler
         path = ("model_list", row.index, "litellm_params")
+        found = self._with_credential(row)
+        if found is None:
+            return None
+        row, params = found, found.litellm_params
         split = self._provider_and_model(row)
         if split is None:
             return None
@@ -50,8 +57,6 @@ class DeploymentBuilder:
             compiler.note_plugin(error)
             return None
         values, defaults = self._values(row, registered.settings or ProviderSettings, model)
-        if values is None:
-            return None
         settings = compiler.validate(registered.settings or ProviderSettings, values, path)
         if settings is None:
             return None
@@ -64,6 +69,7 @@ class DeploymentBuilder:
             compiler.problem((*path, "model"), f"provider {name} made something that is no Provider")
             return None
         timeouts, stream_timeouts = self._timeouts(row)
+        dropped, places = self._dropped(row)
         general, litellm = compiler.config.general_settings, compiler.config.litellm_settings
         supported = provider.supported_params(model, "chat") if "chat" in provider.capabilities.operations else None
         return Deployment(
@@ -79,11 +85,13 @@ class DeploymentBuilder:
             rpm=params.rpm,
             tpm=params.tpm,
             order=params.order if params.order is not None else 1,
+            params=_showable(params),
             info={**row.model_info.model_dump(exclude_none=True), "id": row.id},
             num_retries=params.num_retries,
             defaults=defaults,
             drop_params=litellm.drop_params if params.drop_params is None else params.drop_params,
-            dropped_params=frozenset(params.additional_drop_params),
+            dropped_params=dropped,
+            dropped_places=places,
             allowed_params=frozenset(params.allowed_openai_params),
             mock_response=params.mock_response,
             api_base=_shown(getattr(provider, "api_base", None) or params.address),
@@ -96,6 +104,38 @@ class DeploymentBuilder:
             shows_usage=general.always_include_stream_usage is True,
         )
 
+    def _with_credential(self, row: Row) -> Row | None:
+        """The row with what its credential says put in under what it says itself; None after noting a problem."""
+        name = row.litellm_params.litellm_credential_name
+        if name is None:
+            return row
+        index, credential = self._credentials.get(name, (0, None))
+        if credential is None:
+            known = ", ".join(sorted(self._credentials)) or "none"
+            path = ("model_list", row.index, "litellm_params", "litellm_credential_name")
+            self._compiler.problem(path, "no such credential", f"credential_list has: {known}.")
+            return None
+        own = row.litellm_params.model_dump(exclude_unset=True)
+        lent = {key: value for key, value in credential.values().items() if key not in _NOT_LENT}
+        if row.litellm_params.address is not None:
+            lent.pop("api_base", None)
+            lent.pop("base_url", None)
+        params = self._compiler.validate(
+            LitellmParams, {**lent, **own}, ("credential_list", index, "credential_values")
+        )
+        return None if params is None else row.model_copy(update={"litellm_params": params})
+
+    def _dropped(self, row: Row) -> tuple[frozenset[str], tuple[tuple[Step, ...], ...]]:
+        """What `additional_drop_params` names: members of the body, and places inside of them."""
+        paths: list[tuple[Step, ...]] = []
+        for text in row.litellm_params.additional_drop_params:
+            try:
+                paths.append(parse_path(text))
+            except ValueError as error:
+                path = ("model_list", row.index, "litellm_params", "additional_drop_params")
+                self._compiler.problem(path, str(error))
+        return frozenset(str(path[0]) for path in paths if len(path) == 1), tuple(p for p in paths if len(p) > 1)
+
     def _provider_and_model(self, row: Row) -> tuple[str, str] | None:
         """The provider's name and the vendor's name of the model, from `model` and `custom_llm_provider`."""
         model, given = row.litellm_params.model, row.litellm_params.custom_llm_provider
@@ -104,25 +144,17 @@ class DeploymentBuilder:
             return given, rest if slash and prefix == given else model
         if slash:
             return prefix, rest
-        for provider, starts in _BARE_NAMES:
-            if model.startswith(starts):
-                return provider, model
+        known = provider_of(model)
+        if known is not None:
+            return known, model
         path = ("model_list", row.index, "litellm_params", "model")
         self._compiler.problem(path, f'"{model}" names no provider', f"Write provider/{model}, openai/{model} for one.")
         return None
 
-    def _values(self, row: Row, model: type[Any], name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    def _values(self, row: Row, model: type[Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the row says to the provider, and what it adds to every body."""
         params = row.litellm_params
         values: dict[str, Any] = {}
-        if params.litellm_credential_name is not None:
-            credential = self._credentials.get(params.litellm_credential_name)
-            if credential is None:
-                path = ("model_list", row.index, "litellm_params", "litellm_credential_name")
-                known = ", ".join(sorted(self._credentials)) or "none"
-                self._compiler.problem(path, "no such credential", f"credential_list has: {known}.")
-                return None, {}
-            values.update(credential.values())
         vendor = {key: value for key, value in params.vendor_params.items() if value is not None}
         own = {key: value for key, value in (params.model_extra or {}).items() if key in model.model_fields}
         values.update({key: value for key, value in own.items() if value is not None})
@@ -155,6 +187,16 @@ class DeploymentBuilder:
     def _at(self, row: Row) -> str:
         where = self._compiler.loaded.where(("model_list", row.index, "litellm_params", "model"))
         return f"{where}: model_list[{row.index}]"
+
+
+def _showable(params: LitellmParams) -> dict[str, Any]:
+    """The row's parameters for listings: those known to be harmless, and of those none that looks like a credential."""
+    given = params.model_dump(exclude_unset=True)
+    names = (keys_of(LitellmParams).keys() - _NOT_SHOWN) | OPENAI_PARAMS | _REGIONS
+    found = {name: value for name, value in given.items() if name in names and not looks_secret(name)}
+    if params.address is not None:
+        found["api_base"] = _shown(params.address)
+    return {name: veil(value) for name, value in conceal(found).items() if not isinstance(value, Secret)}
 
 
 def _shown(url: str | None) -> str | None:

@@ -52,6 +52,8 @@ class Pipeline:
     keeps_content: bool = True
     """Whether prompts and answers may go into records (`turn_off_message_logging` says no)."""
     max_response_bytes: int = 64 * 1024 * 1024
+    counts_tokens: bool = True
+    """Whether usage that a vendor does not tell is counted here (`disable_token_counter` says no)."""
 
     async def run(self, call: Call) -> Reply | StreamReply:
         """Bring the call to its answer. Raises GatewayError; then the call is already written down.
@@ -169,7 +171,14 @@ class Pipeline:
             (self.callbacks.wants_content and self.keeps_content)
             or (bool(self.guardrails.post_call) and self.guardrails.watches_answers(call))
         )
-        attempt = Attempt(call, deployment, self.stats, keep=keep, max_response=self.max_response_bytes)
+        attempt = Attempt(
+            call,
+            deployment,
+            self.stats,
+            keep=keep,
+            max_response=self.max_response_bytes,
+            counts=self.counts_tokens,
+        )
         reply = await attempt.run(target.upstream_model(deployment))
         if isinstance(reply, Reply) and call.operation in _NAMES_MODEL:
             reply.body["model"] = call.model

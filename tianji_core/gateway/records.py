@@ -42,6 +42,7 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         guardrails=tuple(call.guardrails),
         request=_shown(call) if content else None,
         response=call.response if content else None,
+        usage_source=call.usage_source if call.usage is not None else None,
         error=None
         if error is None
         else ErrorRecord(type(error).__name__, error.http_status, error.message, error.provider),

@@ -23,16 +23,18 @@ from tianji_core.wire.sse import DONE, DONE_EVENT, Event, EventTooLarge, SSEDeco
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null')
-_NULL_USAGE_END = b',"usage":null}\n\n'
+_NULL_USAGE_END = b',"usage":null}'
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _ERROR = re.compile(rb'"error"\s*:\s*[{"]')
+
+_CHUNK_HEAD = ("id", "object", "created", "model", "system_fingerprint")
 
 
 class StreamTransform(ABC):
     """Turns what a vendor streams into what the caller reads.
 
-    `error` is set once the stream has failed; nothing more comes out then. `usage` is what the vendor counted.
-    `output_chunks` counts what went out, for vendors that count nothing.
+    `error` is set once the stream has failed; nothing more comes out then. `usage` is what the vendor counted, until
+    `add_usage` says what the gateway has.
     """
 
     error: GatewayError | None = None
@@ -71,6 +73,20 @@ class StreamTransform(ABC):
             self._owed = {**chunk, "choices": [], "usage": usage}
         return True
 
+    def add_usage(self, usage: Body, like: Body) -> bytes:
+        """Take a usage that the gateway has counted; the chunk that tells it, if the client wants one.
+
+        `like` is a chunk of the stream, whose names the new one gets.
+        """
+        self.usage = usage
+        if not (self._wants_usage and like):
+            return b""
+        chunk: Body = {name: like[name] for name in _CHUNK_HEAD if name in like}
+        chunk.update(choices=[], usage=usage)
+        if self._kept is not None:
+            self._kept.append(chunk)
+        return encode_event(orjson.dumps(chunk))
+
     @abstractmethod
     def kept(self) -> list[Body]:
         """The chunks that went by, if they were to be kept."""
@@ -102,32 +118,32 @@ class Relay(StreamTransform):
         The head is all up to the model's name, which the chunks of one stream share. Says None to everything else; then
         the events are looked at one by one. Both ways give the same bytes.
         """
-        head = self._head
-        if self._careful or not data.startswith(head):
-            return None
-        if data.find(b'"error"', len(head)) >= 0:
+        if self._careful:
             return None
         for marker in self._markers:
             if marker in data:
                 return None
-        if data.find(b"\n") == len(data) - 2 and data.endswith(b"\n"):  # one event
-            if data.endswith(_NULL_USAGE_END):
-                if not self._wants_usage:
-                    data = data[: -len(_NULL_USAGE_END)] + b"}\n\n"
-            elif b'"usage"' in data:
+        if data.find(b"\n") == len(data) - 2 and data.endswith(b"\n"):
+            events = [data[:-2]]
+        else:
+            lines = data.split(b"\n")
+            if len(lines) % 2 == 0 or lines.pop() or any(lines[1::2]):
                 return None
-            self._recent = (self._recent[1], data)
-            return self._new_head + data[len(head) :]
-        events = data.count(b"\n\n" + head) + 1
-        if not data.endswith(b"\n\n") or data.count(b"\n") != 2 * events:
-            return None
-        if data.count(_NULL_USAGE_END) == events:
-            if not self._wants_usage:
-                data = data.replace(_NULL_USAGE_END, b"}\n\n")
-        elif b'"usage"' in data:
-            return None
+            events = lines[::2]
+        head, new_head = self._head, self._new_head
+        start = len(head)
+        out = []
+        for event in events:
+            if not event.startswith(head) or event.find(b'"error"', start) >= 0:
+                return None
+            if event.endswith(_NULL_USAGE_END):
+                if not self._wants_usage:
+                    event = event[: -len(_NULL_USAGE_END)] + b"}"
+            elif event.find(b'"usage"', start) >= 0:
+                return None
+            out.append(new_head + event[start:] + b"\n\n")
         self._recent = (self._recent[1], data)
-        return data.replace(head, self._new_head)
+        return b"".join(out)
 
     def _feed(self, data: bytes) -> bytes:
         try:

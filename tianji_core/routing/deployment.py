@@ -40,8 +40,12 @@ class Deployment:
     """OpenAI parameters and vendor parameters of the row; what the client sends wins."""
     drop_params: bool = False
     dropped_params: frozenset[str] = frozenset()
+    dropped_places: tuple[tuple[str | int | None, ...], ...] = ()
+    """Places inside members that are always left out, as `tianji_core.gateway.paths` reads them."""
     allowed_params: frozenset[str] = frozenset()
     mock_response: Any = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What of the row's `litellm_params` may be shown: nothing that could be a credential."""
     api_base: str | None = None
     """Shown in headers and records: without user, password and query."""
     needs_prepare: bool = False

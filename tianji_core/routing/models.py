@@ -33,13 +33,13 @@ class ModelTable:
     def __init__(self, deployments: Iterable[Deployment], aliases: Mapping[str, tuple[str, bool]]) -> None:
         """`aliases` maps an alias to its group and whether it is hidden from listings."""
         groups: dict[str, list[Deployment]] = {}
-        for deployment in deployments:
+        self._by_id = {deployment.id: deployment for deployment in deployments}
+        for deployment in self._by_id.values():
             groups.setdefault(deployment.model_name, []).append(deployment)
         self.groups: dict[str, tuple[Deployment, ...]] = {
             name: tuple(sorted(rows, key=lambda d: d.order)) for name, rows in groups.items()
         }
         self.aliases = dict(aliases)
-        self._by_id = {d.id: d for rows in self.groups.values() for d in rows}
         self._exact = {name: Target(name, rows) for name, rows in self.groups.items() if WILDCARD not in name}
         for alias, (group, _) in self.aliases.items():
             if group in self._exact:
@@ -54,6 +54,7 @@ class ModelTable:
 
     @property
     def deployments(self) -> list[Deployment]:
+        """All of them, as the config lists them."""
         return list(self._by_id.values())
 
     def resolve(self, name: str) -> Target | None:

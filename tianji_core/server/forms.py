@@ -45,20 +45,43 @@ async def read_form(scope: Scope, receive: Receive, headers: dict[bytes, bytes],
         return message
 
     request = Request(scope, counted)
-    parser = MultiPartParser(
+    parser = _Parser(
         request.headers,
         request.stream(),
         max_files=MAX_FILES,
         max_fields=MAX_FIELDS,
         max_part_size=MAX_FIELD_BYTES,
     )
+    whole = False
     try:
         form = await parser.parse()
+        whole = parser.ended
     except ClientDisconnect:
         raise ClientDisconnected from None
     except MultiPartException as error:
         raise BadRequestError(f"Invalid form in the request body: {error.message}", param="request_body") from None
+    finally:
+        if not whole:
+            parser.close()
+    if not whole:
+        raise BadRequestError(
+            "Invalid form in the request body: it ends before its last boundary.", param="request_body"
+        )
     return _body(form), form
+
+
+class _Parser(MultiPartParser):
+    """Starlette's parser, which takes a form that breaks off for whole and forgets its files."""
+
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        """Close the files of a form that nobody will get."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 def _body(form: FormData) -> Body:

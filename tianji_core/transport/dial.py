@@ -86,8 +86,10 @@ async def _connect(loop: asyncio.AbstractEventLoop, address: Address) -> socket.
     return sock
 
 
-_INSIDE_OTHERS = tuple(map(ip_network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32")))
-"""IPv6 addresses that lead to an IPv4 one: 6to4, NAT64, Teredo. Nobody serves files there."""
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""The public internet of IPv6 (RFC 4291 §2.4). Most that leads to an IPv4 address lies outside: NAT64, `::/96`."""
+_NOT_PUBLIC = tuple(map(ip_network, ("2002::/16", "2001::/32", "3fff::/20")))
+"""6to4 and Teredo, which lead to IPv4 addresses too, and documentation (RFC 9637), which not every Python knows."""
 
 
 def is_public(text: str) -> bool:
@@ -99,6 +101,6 @@ def is_public(text: str) -> bool:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(str(address.ipv4_mapped))
-        if address.is_site_local or any(address in network for network in _INSIDE_OTHERS):
+        if address not in _GLOBAL_UNICAST or any(address in network for network in _NOT_PUBLIC):
             return False
     return address.is_global and not address.is_multicast

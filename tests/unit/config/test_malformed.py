@@ -40,7 +40,7 @@ CASES: dict[str, tuple[str | bytes, str, str, bool]] = {
     "map as key": ("? {a: 1}\n: 2\n", "syntax", "proxy_config.yaml:1:3: a key must be text", True),
     "merge of text": ("a:\n  <<: text\n", "syntax", 'proxy_config.yaml:2: the merge key "<<"', True),
     "billion laughs": (BOMB, "limit", "proxy_config.yaml:5:", True),
-    "deep flow": ("a: " + "[" * 5000, "limit", "proxy_config.yaml:1:103: nested deeper than 100", True),
+    "deep flow": ("a: " + "[" * 5000, "limit", "proxy_config.yaml:1:", True),
     "deep block": ("".join("  " * i + "a:\n" for i in range(150)), "limit", "proxy_config.yaml:101:", True),
     "not utf-8": (b"a: 1\nb: \xff\n", "encoding", "proxy_config.yaml:2: not UTF-8: byte 0xff at offset 8", True),
     "utf-16": ("a: 1\n".encode("utf-16"), "encoding", "proxy_config.yaml:1: not UTF-8", True),

@@ -181,6 +181,28 @@ def test_parameters_that_the_vendor_lacks():
         sent({}, defaults={"seed": 1})
 
 
+def test_places_that_are_left_out():
+    tools = [{"type": "function", "input_examples": [1]}]
+    bare = [{"type": "function"}]
+    places = (("tools", None, "input_examples"),)
+    assert sent({"tools": tools}, dropped_places=places) == {"tools": bare}
+    assert sent({"tools": tools, "additional_drop_params": ["tools[0].input_examples"]}) == {"tools": bare}
+    assert sent({"seed": 1, "top_k": 1, "additional_drop_params": ["seed", "top_k"]}) == {}
+    assert sent({"seed": 1, "allowed_openai_params": ["seed"]}) == {"seed": 1}
+
+
+def test_what_a_call_is_about_is_not_left_out():
+    kept = ["messages", "messages[0].content", "model", "stream"]
+    assert sent({"stream": True, "additional_drop_params": kept}, stream=True, asks_for_usage=False) == {"stream": True}
+
+
+@pytest.mark.parametrize("asked", [["a["], [1], ["x"] * 100])
+def test_paths_of_a_request_that_are_none(asked):
+    with pytest.raises(BadRequestError) as raised:
+        read_options({**CHAT, "additional_drop_params": asked})
+    assert raised.value.param == "additional_drop_params"
+
+
 def test_usage_is_asked_for():
     asked = {"include_usage": True}
     assert sent({}, stream=True)["stream_options"] == asked

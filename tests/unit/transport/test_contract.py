@@ -26,7 +26,7 @@ def test_limits_that_allow_nothing_are_refused():
 
 def test_every_error_is_drawn_in_the_tree():
     classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, TransportError)]
-    assert len(classes) == 14
+    assert len(classes) == 15
     for each in classes:
         assert each.__name__ in errors.__doc__
         assert each("words").sent is False

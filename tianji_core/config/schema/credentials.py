@@ -12,7 +12,7 @@ class Credential(Block):
     """One credential, taken by `litellm_params.litellm_credential_name`."""
 
     credential_name: Text = key(..., "Its name.", usage="B")
-    credential_values: AnyMap = key({}, "api_key, api_base, api_version, … as in litellm_params.", usage="B")
+    credential_values: AnyMap = key({}, "api_key, api_base, or any other key of litellm_params.", usage="B")
     credential_info: AnyMap = key({}, "custom_llm_provider, description.", usage="B")
 
     def values(self) -> dict[str, Any]:

@@ -148,7 +148,6 @@ LITELLM_SETTINGS = {
     "sse_keepalive_ping_interval_seconds": "Pings on a silent stream.",
     "anthropic_sse_ping_interval_seconds": "Pings on a silent Anthropic stream.",
     "enable_json_schema_validation": "Check answers against the asked schema.",
-    "disable_token_counter": "Count no tokens.",
     "disable_hf_tokenizer_download": "Fetch no tokenizers.",
     "disable_stop_sequence_limit": "Any number of stop sequences.",
     "disable_streaming_logging": "No records of streams.",

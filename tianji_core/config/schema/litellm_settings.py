@@ -52,6 +52,7 @@ class LitellmSettings(Block):
     ssl_certificate: Text | None = key(None, "Client certificate (PEM file).", usage="B")
     user_url_validation: Flag = key(True, "Files that clients name by address come from public hosts only.", usage="C")
     user_url_allowed_hosts: Names = key([], "Hosts inside the network that they may come from too.", usage="C")
+    disable_token_counter: Flag = key(False, "Count no tokens where a vendor reports none.", usage="C")
     generic_logger_headers: TextMap = key({}, "Headers for the webhook callback.", usage="B")
     custom_provider_map: list[CustomProvider] = key(
         [], "Providers written beside the config.", usage="B", kind="list of {provider, custom_handler}"

@@ -76,7 +76,7 @@ class LitellmParams(Block):
     organization: Annotated[Text | None, Before(_first)] = key(None, "OpenAI organization.", usage="C")
     custom_llm_provider: Text | None = key(None, "The provider, where `model` does not begin with it.", usage="B")
     litellm_credential_name: Text | None = key(
-        None, "Take key and address from this entry of credential_list.", usage="B"
+        None, "Take keys and settings from this entry of credential_list; what the row says wins.", usage="B"
     )
     timeout: Seconds | None = key(None, "Time for one call.", usage="B", default_text="router_settings")
     stream_timeout: Seconds | None = key(None, "Time for one streamed call.", usage="B", default_text="router_settings")
@@ -89,7 +89,9 @@ class LitellmParams(Block):
     drop_params: Flag | None = key(
         None, "Leave out parameters the model does not take.", usage="B", default_text="litellm_settings"
     )
-    additional_drop_params: Names = key([], "Parameters that are always left out.", usage="B")
+    additional_drop_params: Names = key(
+        [], "Parameters, and places such as `tools[*].x`, that are always left out.", usage="B"
+    )
     allowed_openai_params: Names = key([], "Parameters to send although the provider does not list them.", usage="B")
     headers: TextMap = key({}, "Further request headers.", usage="B")
     extra_headers: TextMap = key({}, "Further request headers; wins over headers.", usage="B")

@@ -20,6 +20,7 @@ from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
     JSON,
+    PUSH,
     ClientDisconnected,
     DisconnectWatch,
     RawHeader,
@@ -83,6 +84,8 @@ class ModelEndpoint:
                 reply = await serving.gateway.pipeline.run(call)
                 if isinstance(reply, StreamReply):
                     answered = True
+                    if PUSH in scope.get("extensions", ()):
+                        reply.push_to(scope["extensions"][PUSH]["push"])
                     await _send_stream(serving, call, reply, send, watch)
                 else:
                     content_type, data = _written(reply)
@@ -154,7 +157,7 @@ async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send) -> No
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
-    await reply.aclose(failure)
+    await reply.aclose(failure, quick=True)
     await send({"type": "http.response.body", "body": error_event(failure), "more_body": False})
 
 

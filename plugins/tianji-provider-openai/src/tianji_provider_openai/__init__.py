@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Capabilities, ModelRequest, Operation, ProviderSettings
+from tianji_core.api.provider import Capabilities, Feature, ModelRequest, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_provider_openai.params import adjust_params, family_of
 
@@ -58,6 +58,9 @@ class OpenAI(OpenAICompatible):
         if operation != "chat" or supported is None:
             return supported
         return supported - family_of(model).lacks
+
+    def features(self, model: str) -> frozenset[Feature]:
+        return self.capabilities.features if "audio" in model else self.capabilities.features - {"audio"}
 
     def system_role(self, model: str) -> str | None:
         return family_of(model).system
