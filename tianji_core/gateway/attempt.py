@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, t
 from tianji_core.gateway.transforms import Passage, StreamTransform, Translation, relay_for
 from tianji_core.routing import Deployment, Stats
 from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion, completions_to_chat
+from tianji_core.translate.rerank import rerank_usage
 from tianji_core.transport import Timeouts, TransportError, UpstreamResponse
 from tianji_core.wire.sse import encode_event
 
@@ -129,6 +131,9 @@ class Attempt:
             if answer.usage is not None:
                 self._call.usage = answer.usage
             return Reply({}, answer)
+        if request.operation == "rerank":
+            answer = {"id": str(uuid.uuid4()), **answer}  # providers have no dice
+            self._call.usage = rerank_usage(answer)
         if not answer.get("created") and "choices" in answer:
             answer["created"] = int(time.time())  # providers have no clock
         usage = answer.get("usage")

@@ -112,7 +112,7 @@ def check_rerank(answer: Body) -> None:
     scores = [result["relevance_score"] for result in results]
     assert scores == sorted(scores, reverse=True), "the most relevant document comes first"
     assert all(type(result["index"]) is int for result in results)
-    assert isinstance(answer["id"], str)
+    assert isinstance(answer.get("id", ""), str), "an id is a text; the gateway makes one up where there is none"
 
 
 def check_moderations(answer: Body) -> None:
