@@ -29,8 +29,8 @@ $(STAMP): pyproject.toml constraints.txt $(addsuffix pyproject.toml,$(PLUGINS))
 run: setup ## Start the gateway on port 4000 with the example config; PORT=… for another port
 	@$(BIN)/tianji serve --config proxy_config.example.yaml --port $(PORT)
 
-test: setup ## Run the tests; ARGS="tests/unit -k sse" for some of them
-	@$(BIN)/pytest -m "not long" $(ARGS)
+test: setup ## Run the tests; ARGS="tests/unit -k sse" for some of them, "-n 0" to run them in one process
+	@$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(ARGS)
 
 test-long: setup ## Run the tests that take minutes
 	@$(BIN)/pytest -m long $(ARGS)

@@ -118,6 +118,14 @@ def test_json_operations(post, fake_upstream, path, body, sample):
     assert fake_upstream.requests[0].json() == {"model": "up-1", **body}
 
 
+def test_a_rerank_without_an_id_gets_one(post, fake_upstream):
+    results = [{"index": 1, "relevance_score": 0.9}]
+    fake_upstream.answer(Answer.json({"model": "up-1", "results": results, "usage": {"total_tokens": 7}}))
+    answer = post("/v1/rerank", {"model": "m", "query": "bread", "documents": ["a", "b"]}).json()
+    assert len(answer.pop("id")) == 36
+    assert answer == {"results": results, "meta": {"billed_units": {"total_tokens": 7}, "tokens": {"input_tokens": 7}}}
+
+
 def test_images_are_edited_by_a_form(post, fake_upstream):
     fake_upstream.answer(Answer.json(openai_samples.RESPONSES["images"]))
     body = form(("image[]", ("a.png", b"one")), ("image[]", ("b.png", b"two")), ("prompt", "x"), ("model", "m"))

@@ -50,6 +50,8 @@ def scripted(request: Any) -> Answer:
     if name == "slowly":
         texts = [{"content": f"{i} "} for i in range(int(rest) * 10)]
         return Answer.sse(*chat_chunks(*texts), pause=0.1)
+    if name == "flood":
+        return Answer.sse(*chat_chunks(*({"content": f"{i} {'x' * 50_000}"} for i in range(int(rest) * 20))))
     if name == "break":
         return Answer.sse(*chat_chunks({"content": "one"})[:2], done=False)
     if name == "uncounted":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, t
 from tianji_core.gateway.transforms import Passage, StreamTransform, Translation, relay_for
 from tianji_core.routing import Deployment, Stats
 from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion, completions_to_chat
+from tianji_core.translate.rerank import rerank_usage
 from tianji_core.transport import Timeouts, TransportError, UpstreamResponse
 from tianji_core.wire.sse import encode_event
 
@@ -29,6 +31,11 @@ _COUNTED = frozenset({"chat", "completions", "embeddings"})
 """Operations whose tokens are counted if the vendor does not; nothing else is measured in tokens by everybody."""
 MAX_ERROR_BYTES = 1024 * 1024
 """More of an error answer than this is not read."""
+
+
+def new_id(operation: Operation) -> str:
+    """An id for an answer whose vendor gives none, as OpenAI's look."""
+    return f"{'cmpl' if operation == 'completions' else 'chatcmpl'}-{uuid.uuid4()}"
 
 
 class Attempt:
@@ -96,7 +103,7 @@ class Attempt:
             response = await self._send(request)
             if not 200 <= response.status < 300:
                 raise await self._failure(provider, response)
-            if deployment.needs_follow:
+            if deployment.needs_follow and provider.follows(request):
                 followed = await self._follow(request, response)
                 if isinstance(followed, UpstreamReply):
                     return await self._answer(request, followed, translates, reshapes)
@@ -129,8 +136,13 @@ class Attempt:
             if answer.usage is not None:
                 self._call.usage = answer.usage
             return Reply({}, answer)
+        if request.operation == "rerank":
+            answer = {"id": str(uuid.uuid4()), **answer}  # providers have no dice
+            self._call.usage = rerank_usage(answer)
         if not answer.get("created") and ("choices" in answer or "created" in answer):
-            answer["created"] = int(time.time())  # providers have no clock, and write 0 there
+            answer["created"] = int(time.time())  # providers have no clock, and may write 0 there
+        if "choices" in answer and not answer.get("id"):
+            answer["id"] = new_id(request.operation)
         usage = answer.get("usage")
         if self._counts and not is_reported(usage) and request.operation in _COUNTED:
             call = self._call
@@ -274,6 +286,7 @@ class Attempt:
                 wants_usage=call.wants_usage,
                 keep=self._keep,
                 created=int(call.started_at),
+                answer_id=new_id("completions" if reshapes else request.operation),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
         reply = StreamReply(call, source, transform)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from tianji_core.accounting import is_reported
@@ -16,11 +16,14 @@ from tianji_core.transport import TransportError, TransportTimeout
 from tianji_core.transport.errors import LimitExceeded, ProtocolError
 from tianji_core.wire.sse import DONE_EVENT
 
+Push = Callable[[bytes], bool]
+"""Takes a piece for the caller at once, without any waiting, and says True; or does not take it."""
+
 
 class Source(Protocol):
-    """A streamed answer as it arrives: an upstream response, or a provider's own."""
+    """A streamed answer as it arrives: an upstream response, or a provider's own. See `UpstreamResponse.pour`."""
 
-    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool: ...
     async def aclose(self) -> None: ...
 
 
@@ -43,6 +46,8 @@ class StreamReply:
 
     A failure before the first chunk is raised by `start`, so that another deployment can be tried. A failure after
     it ends the iteration by raising the GatewayError: only the route knows how its dialect tells errors in a stream.
+
+    Most pieces need not go by the iteration: see `push_to`.
     """
 
     content_type: str | None = None
@@ -52,9 +57,9 @@ class StreamReply:
         self.content_type = content_type
         self._call = call
         self._source = source
-        self._chunks = source.__aiter__()
         self._transform = transform
-        self._first = b""
+        self._push: Push = _refuse
+        self._ready = b""  # out of the transform, and the next to go out
         self._ended = False
         self._closed = False
         self._room = KEPT_BYTES
@@ -72,10 +77,17 @@ class StreamReply:
     def transform(self) -> StreamTransform:
         return self._transform
 
+    def push_to(self, push: Push) -> None:
+        """Push what arrives while a step of the iteration waits; the step ends with the first piece that is not taken.
+
+        No task is woken for a piece that is pushed, and a cancel, an error and the end come where they always do.
+        """
+        self._push = push
+
     async def start(self) -> None:
         """Wait for the first chunk. Raises the GatewayError of a stream that fails before it."""
         try:
-            self._first = await self.__anext__()
+            self._ready = await self.__anext__()
         except BaseException:
             await self._release()
             raise
@@ -85,31 +97,26 @@ class StreamReply:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._first:
-            first, self._first = self._first, b""
-            return first
+        if self._ready:
+            return self._take_ready()
         transform = self._transform
         try:
             while not self._ended:
                 if transform.error is not None:
-                    raise transform.error  # what was good has gone out with the step before
+                    raise transform.error  # what was good has gone out before
                 try:
-                    out = transform.feed(await self._chunks.__anext__())
-                except StopAsyncIteration:
-                    self._ended = True
-                    out = await self._with_usage(transform.finish())
+                    if not await self._source.pour(self._pass_on):
+                        self._ended = True
+                        self._ready = await self._with_usage(transform.finish())
+                        if self._ready:
+                            self._note_sent(self._ready)
                 except TransportError as error:
                     raise transport_failure(error) from error
                 except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
                     # What a decoder trips over is the vendor's fault, as in a whole answer.
                     raise BadGatewayError("The provider's answer makes no sense.") from error
-                if out:
-                    if self._room > 0:
-                        self._room -= len(out)
-                        self.pieces.append(out)
-                    else:
-                        self.more += len(out)
-                    return out
+                if self._ready:
+                    return self._take_ready()
             if transform.error is not None:
                 raise transform.error
         except GatewayError as error:
@@ -117,6 +124,29 @@ class StreamReply:
             raise
         await self._end(None)
         raise StopAsyncIteration
+
+    def _pass_on(self, data: bytes) -> bool:
+        """Push what comes of these bytes; False ends the step."""
+        transform = self._transform
+        out = transform.feed(data)
+        if out:
+            self._note_sent(out)
+            if not self._push(out):
+                self._ready = out
+                return False
+        return transform.error is None
+
+    def _note_sent(self, out: bytes) -> None:
+        """Keep the beginning of what goes out, and the size of the rest."""
+        if self._room > 0:
+            self._room -= len(out)
+            self.pieces.append(out)
+        else:
+            self.more += len(out)
+
+    def _take_ready(self) -> bytes:
+        ready, self._ready = self._ready, b""
+        return ready
 
     async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
         """End the stream; `error` says why, if it ends before its time. `quick` if there is no time to count well."""
@@ -165,6 +195,9 @@ class HeldStream(StreamReply):
     def __init__(self, call: Call, pieces: list[bytes]) -> None:
         self._pieces = iter(pieces)
 
+    def push_to(self, push: Push) -> None:
+        """Nothing arrives any more: all of it is here."""
+
     async def __anext__(self) -> bytes:
         for piece in self._pieces:
             return piece
@@ -174,20 +207,24 @@ class HeldStream(StreamReply):
         """Nothing is open any more."""
 
 
+def _refuse(piece: bytes) -> bool:
+    """The push of a reply whose pieces all go by the iteration."""
+    return False
+
+
 class LocalSource:
     """The streamed answer of a provider that needs no network."""
 
     def __init__(self, reply: LocalReply) -> None:
-        self._reply = reply
+        self._pieces = iter([(0.0, reply.body)] if isinstance(reply.body, bytes) else reply.body)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if isinstance(self._reply.body, bytes):
-            yield self._reply.body
-            return
-        for delay, data in self._reply.body:
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        for delay, data in self._pieces:
             if delay > 0:
                 await asyncio.sleep(delay)
-            yield data
+            if not sink(data):
+                return True
+        return False
 
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -23,7 +23,7 @@ from tianji_core.wire.sse import DONE, DONE_EVENT, Event, EventTooLarge, SSEDeco
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null')
-_NULL_USAGE_END = b',"usage":null}\n\n'
+_NULL_USAGE_END = b',"usage":null}'
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _ERROR = re.compile(rb'"error"\s*:\s*[{"]')
 
@@ -118,32 +118,32 @@ class Relay(StreamTransform):
         The head is all up to the model's name, which the chunks of one stream share. Says None to everything else; then
         the events are looked at one by one. Both ways give the same bytes.
         """
-        head = self._head
-        if self._careful or not data.startswith(head):
-            return None
-        if data.find(b'"error"', len(head)) >= 0:
+        if self._careful:
             return None
         for marker in self._markers:
             if marker in data:
                 return None
-        if data.find(b"\n") == len(data) - 2 and data.endswith(b"\n"):  # one event
-            if data.endswith(_NULL_USAGE_END):
-                if not self._wants_usage:
-                    data = data[: -len(_NULL_USAGE_END)] + b"}\n\n"
-            elif b'"usage"' in data:
+        if data.find(b"\n") == len(data) - 2 and data.endswith(b"\n"):
+            events = [data[:-2]]
+        else:
+            lines = data.split(b"\n")
+            if len(lines) % 2 == 0 or lines.pop() or any(lines[1::2]):
                 return None
-            self._recent = (self._recent[1], data)
-            return self._new_head + data[len(head) :]
-        events = data.count(b"\n\n" + head) + 1
-        if not data.endswith(b"\n\n") or data.count(b"\n") != 2 * events:
-            return None
-        if data.count(_NULL_USAGE_END) == events:
-            if not self._wants_usage:
-                data = data.replace(_NULL_USAGE_END, b"}\n\n")
-        elif b'"usage"' in data:
-            return None
+            events = lines[::2]
+        head, new_head = self._head, self._new_head
+        start = len(head)
+        out = []
+        for event in events:
+            if not event.startswith(head) or event.find(b'"error"', start) >= 0:
+                return None
+            if event.endswith(_NULL_USAGE_END):
+                if not self._wants_usage:
+                    event = event[: -len(_NULL_USAGE_END)] + b"}"
+            elif event.find(b'"usage"', start) >= 0:
+                return None
+            out.append(new_head + event[start:] + b"\n\n")
         self._recent = (self._recent[1], data)
-        return data.replace(head, self._new_head)
+        return b"".join(out)
 
     def _feed(self, data: bytes) -> bytes:
         try:
@@ -245,12 +245,14 @@ class Translation(StreamTransform):
         wants_usage: bool,
         keep: bool,
         created: int,
+        answer_id: str,
         reshape: Callable[[Body], Body] | None = None,
     ) -> None:
         super().__init__(wants_usage=wants_usage, keep=keep)
         self._decoder = decoder
         self._model = model
         self._created = created
+        self._id = answer_id
         self._reshape = reshape
 
     def feed(self, data: bytes) -> bytes:
@@ -274,6 +276,8 @@ class Translation(StreamTransform):
             chunk["model"] = self._model
             if not chunk.get("created"):
                 chunk["created"] = self._created  # decoders have no clock, and nor has this
+            if chunk.get("id") == "":  # nor dice
+                chunk["id"] = self._id
             if not self._take_usage(chunk):
                 continue
             if self._reshape is not None:

@@ -35,6 +35,11 @@ _CONTEXT_TEXTS = (
     "exceeds the available context size",
     "length limit exceeded",
     "`inputs` tokens + `max_new_tokens` must be",
+    "prompt is too long",  # Claude, wherever it is hosted
+    "exceed context limit",
+    "longer than the maximum model length",  # vLLM
+    "too long to fit into the model",
+    "exceeded model token limit",  # Moonshot
 )
 _CONTEXT_EXCEPT = ("string_above_max_length", "invalid 'user'")
 _POLICY_TEXTS = (
@@ -53,7 +58,7 @@ def parse_error(status: int, headers: Headers, body: bytes, provider: str) -> Ga
         _text(fields.get("message")) or _plain_message(status, body),
         kind=_text(fields.get("type")),
         param=_text(fields.get("param")),
-        code=_text(fields.get("code")),
+        code=_text(fields.get("code") or fields.get("error_code")),
         provider=provider,
         headers=headers,
     )
@@ -81,7 +86,7 @@ def classify(
     if issubclass(cls, BadRequestError) or status == 413:
         if code == "context_length_exceeded" or is_context_window(text):
             cls, kind, param = ContextWindowExceededError, None, None
-        elif is_content_policy(text, code):
+        elif is_content_policy(text, code) or kind == "content_filter":
             cls, kind, param = ContentPolicyViolationError, None, None
         elif "incorrect api key provided" in text:
             cls, kind = AuthenticationError, None
@@ -115,7 +120,7 @@ def is_content_policy(text: str, code: str | None = None) -> bool:
 
 
 def _error_fields(body: bytes) -> dict[str, Any]:
-    """`error` of the body, or what stands for it: some vendors send a bare string, `message` or `detail`."""
+    """`error` of the body, or what stands for it: a bare string, `message`, `detail`, or a list called `errors`."""
     try:
         value = orjson.loads(body)
     except ValueError:
@@ -125,6 +130,9 @@ def _error_fields(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
     error = value.get("error", value)
+    several = value.get("errors")
+    if error is value and isinstance(several, list) and several and isinstance(several[0], dict):
+        error = several[0]
     if isinstance(error, dict):
         if not error.get("message"):
             message = value.get("message") or value.get("detail") or error.get("detail")

@@ -10,35 +10,49 @@ from typing import Any
 
 from tianji_core.api.provider import Body
 
-FOREIGN = frozenset({"cache_control", "provider_specific_fields", "thinking_blocks"})
+FOREIGN = frozenset({"cache_control", "provider_specific_fields", "reasoning_details", "thinking_blocks"})
+"""Members that are another vendor's, and that would be an error, or give away its state, where they are not known."""
 
 
-def clean_messages(messages: list[Any], system: str | None = None) -> list[Any]:
+def clean_messages(messages: list[Any], system: str | None = None, foreign: frozenset[str] = FOREIGN) -> list[Any]:
     """The messages; with `system` given, that role in place of `system` and `developer`.
 
     OpenAI's reasoning models have `developer`, and two early ones neither: there it is a `user` who speaks. Other
     vendors mostly know `system` only.
     """
-    return [clean_message(m, system) if isinstance(m, dict) else m for m in messages]
+    return [clean_message(m, system, foreign) if isinstance(m, dict) else m for m in messages]
 
 
-def clean_message(message: Body, system: str | None = None) -> Body:
+def clean_message(message: Body, system: str | None = None, foreign: frozenset[str] = FOREIGN) -> Body:
+    """A message without nulls and what is foreign; a cache marker that the vendor takes moves into the content."""
+    if "cache_control" in message and "cache_control" not in foreign:
+        message = _with_marker_inside(message)
     content = message.get("content")
     changes: Body = {}
     role = message.get("role")
     if system is not None and role in ("system", "developer") and role != system:
         changes["role"] = system
     if isinstance(content, list):
-        changes["content"] = [clean_part(p) if isinstance(p, dict) else p for p in content]
-    foreign = [key for key, value in message.items() if value is None or key in FOREIGN]
-    if not foreign and not changes:
+        changes["content"] = [clean_part(p, foreign) if isinstance(p, dict) else p for p in content]
+    gone = [key for key, value in message.items() if value is None or key in foreign]
+    if not gone and not changes:
         return message
-    return {key: value for key, value in {**message, **changes}.items() if key not in foreign}
+    return {key: value for key, value in {**message, **changes}.items() if key not in gone}
 
 
-def clean_part(part: Body) -> Body:
-    """A content part without markers; an image given as a bare URL becomes an object."""
-    part = {key: value for key, value in part.items() if key != "cache_control"}
+def _with_marker_inside(message: Body) -> Body:
+    """The message with its cache marker on the last part of its content, where it means the same."""
+    rest = {key: value for key, value in message.items() if key != "cache_control"}
+    content = message.get("content")
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) and content else content
+    if not isinstance(parts, list) or not parts or not isinstance(parts[-1], dict) or not message["cache_control"]:
+        return rest
+    return {**rest, "content": [*parts[:-1], {**parts[-1], "cache_control": message["cache_control"]}]}
+
+
+def clean_part(part: Body, foreign: frozenset[str] = FOREIGN) -> Body:
+    """A content part without what is foreign; an image given as a bare URL becomes an object."""
+    part = {key: value for key, value in part.items() if key not in foreign}
     for kind in ("image_url", "file"):
         media = part.get(kind)
         if isinstance(media, str):
@@ -48,8 +62,10 @@ def clean_part(part: Body) -> Body:
     return part
 
 
-def clean_tools(tools: list[Any]) -> list[Any]:
-    """The tools without cache markers."""
+def clean_tools(tools: list[Any], foreign: frozenset[str] = FOREIGN) -> list[Any]:
+    """The tools without cache markers, unless the vendor takes them."""
+    if "cache_control" not in foreign:
+        return tools
     return [clean_tool(tool) if isinstance(tool, dict) else tool for tool in tools]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import orjson
@@ -26,8 +27,9 @@ from tianji_core.api.provider import (
 )
 from tianji_core.openai_compat.errors import parse_error
 from tianji_core.openai_compat.forms import encode_body
-from tianji_core.openai_compat.messages import clean_messages, clean_tools
-from tianji_core.openai_compat.stream import OpenAIStreamDecoder
+from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools
+from tianji_core.openai_compat.stream import OpenAIStreamDecoder, error_status
+from tianji_core.translate.rerank import rerank_answer
 from tianji_core.wire.openai import PARAMS
 
 PATHS: dict[Operation, str] = {
@@ -60,6 +62,11 @@ class OpenAICompatible(Provider):
     key_required: ClassVar[bool] = True
     unsupported_params: ClassVar[frozenset[str]] = frozenset()
     """OpenAI parameters that the vendor does not take."""
+    renamed_params: ClassVar[Mapping[str, str]] = {}
+    """OpenAI parameters that the vendor calls otherwise; where both names are in a body, OpenAI's wins."""
+    foreign: ClassVar[frozenset[str]] = FOREIGN
+    """Members of messages, content parts and tools that are not for this vendor. Without `cache_control` among them
+    cache markers are sent, those of messages in their last content part."""
     patch_markers: ClassVar[tuple[bytes, ...]] = ()
     capabilities: ClassVar[Capabilities] = Capabilities.of(
         "chat",
@@ -94,8 +101,9 @@ class OpenAICompatible(Provider):
     # -- what a vendor may do otherwise ------------------------------------------------------------------------
 
     def url(self, operation: Operation) -> str:
-        """The address of an operation; asked once, while the gateway is compiled."""
-        return self.api_base + PATHS[operation]
+        """The address of an operation; asked once, while the gateway is compiled. A base may name it in full."""
+        path = PATHS[operation]
+        return self.api_base if self.api_base.endswith(path) else self.api_base + path
 
     def headers(self) -> list[tuple[str, str]]:
         """Header fields of every request; asked once, while the gateway is compiled."""
@@ -104,6 +112,10 @@ class OpenAICompatible(Provider):
             fields.append(("authorization", f"Bearer {self.api_key}"))
         own = {name.lower(): value for name, value in self.settings.extra_headers.items()}
         return [*((name, value) for name, value in fields if name not in own), *own.items()]
+
+    def has_credential(self) -> bool:
+        """Whether there is something to be let in with; for vendors that take more than a key."""
+        return not self.key_required or bool(self.api_key)
 
     def system_role(self, model: str) -> str | None:
         """The role that the model wants in place of `system` and `developer`; None leaves both as they are."""
@@ -127,7 +139,7 @@ class OpenAICompatible(Provider):
         url = self._urls.get(request.operation)
         if url is None:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        if self.key_required and not self.api_key:
+        if not self.has_credential():
             names = " or ".join(self.api_key_env)
             raise AuthenticationError(
                 f"No API key for provider {self.name!r}: set api_key{f' or {names}' if names else ''}.",
@@ -135,9 +147,12 @@ class OpenAICompatible(Provider):
             )
         body = request.body
         if request.operation == "chat":
-            body["messages"] = clean_messages(body["messages"], self.system_role(request.model))
+            body["messages"] = clean_messages(body["messages"], self.system_role(request.model), self.foreign)
             if body.get("tools"):
-                body["tools"] = clean_tools(body["tools"])
+                body["tools"] = clean_tools(body["tools"], self.foreign)
+        for name, theirs in self.renamed_params.items():
+            if name in body:
+                body[theirs] = body.pop(name)
         self.adjust_body(request)
         headers = self._headers
         if request.headers:
@@ -166,9 +181,9 @@ class OpenAICompatible(Provider):
             raise BadGatewayError("The provider's answer is not a JSON object.", provider=self.name)
         if body.get("error") and not ANSWERS.intersection(body):
             # Some vendors report failures with status 200.
-            raise self.parse_error(500, reply.headers, reply.body)
+            raise self.parse_error(error_status(body["error"]), reply.headers, reply.body)
         self.patch_response(body)
-        return body
+        return rerank_answer(body) if request.operation == "rerank" else body
 
     def stream_decoder(self, request: ModelRequest) -> StreamDecoder:
         return OpenAIStreamDecoder(self.parse_error, self.patch_chunk if self.patch_markers else None)

@@ -8,11 +8,16 @@ OPEN, CLOSE = "<think>", "</think>"
 
 
 def rename_reasoning(body: Body, member: str, name: str = "reasoning") -> None:
-    """What a vendor calls `name` in each choice's message or delta (`member`) becomes `reasoning_content`."""
+    """What a vendor calls `name` in each choice's message or delta (`member`) becomes `reasoning_content`.
+
+    Vendors on the way from one name to the other send both.
+    """
     for choice in body.get("choices") or ():
         message = choice.get(member) if isinstance(choice, dict) else None
         if isinstance(message, dict) and name in message:
-            message["reasoning_content"] = message.pop(name)
+            reasoning = message.pop(name)
+            if reasoning or not message.get("reasoning_content"):
+                message["reasoning_content"] = reasoning
 
 
 class ThinkSplitter:

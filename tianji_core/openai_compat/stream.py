@@ -96,11 +96,11 @@ def stream_error(
     error = chunk.get("error")
     if not error and event != "error":
         return None
-    return parse_error(_status_of(error), NO_HEADERS, orjson.dumps(chunk))
+    return parse_error(error_status(error), NO_HEADERS, orjson.dumps(chunk))
 
 
-def _status_of(error: object) -> int:
-    """The HTTP status that an error inside a stream stands for: its numeric code, or its type's usual status."""
+def error_status(error: object) -> int:
+    """The HTTP status that an error told with status 200 stands for: its numeric code, or its type's usual status."""
     if isinstance(error, dict):
         for key in ("code", "status", "status_code"):
             value = error.get(key)

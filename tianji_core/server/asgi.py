@@ -20,6 +20,13 @@ EVENT_STREAM: tuple[RawHeader, ...] = (
     (b"x-accel-buffering", b"no"),
 )
 
+PUSH = "tianji.push"
+"""The ASGI extension of a server that takes pieces of a body without a coroutine (see uvicorn_quick.py).
+
+`push(piece)` does what `send` would do and says True, or does nothing because `send` would have to wait. It is for
+bodies under way whose head told no length.
+"""
+
 WATCH_AFTER = 0.1
 """Seconds after which a call's client is watched for going away. Shorter calls are spared the task that it takes."""
 

@@ -77,10 +77,12 @@ def worker_app() -> App:
 def _run_uvicorn(app: App, options: Options) -> None:
     import uvicorn
 
+    from tianji_core.server.uvicorn_quick import protocol
+
     common: dict[str, Any] = {
         "host": options.host,
         "port": options.port,
-        "http": "httptools",
+        "http": protocol(),
         "ws": "none",
         "lifespan": "on",
         "log_config": None,

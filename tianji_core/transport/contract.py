@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, fields
 from math import inf
 from types import TracebackType
@@ -103,6 +103,17 @@ class UpstreamResponse(ABC):
 
         Raises like `read`, after the pieces that arrived before the failure.
         """
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Hand the pieces of the body to `sink`. True: it has had enough (it said False). False: this was the end.
+
+        May be called again, and in turn with iterating; raises like that. An engine may call `sink` straight from the
+        event loop, in the moment that a piece comes in. What `sink` raises is raised here.
+        """
+        async for piece in self:
+            if not sink(piece):
+                return True
+        return False
 
     @abstractmethod
     async def aclose(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from tianji_core.api.http import Headers
@@ -33,6 +33,7 @@ class HttptoolsResponse(UpstreamResponse):
 
     __slots__ = (
         "_loop",
+        "_sink",
         "_waiter",
         "_wanted",
         "buffered",
@@ -49,7 +50,8 @@ class HttptoolsResponse(UpstreamResponse):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
         self._loop = loop
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None  # True: the sink has had enough
+        self._sink: Callable[[bytes], bool] | None = None
         self._wanted = 0  # buffered bytes worth waking the reader for
         self.connection: Connection | None = connection
         self.decompressor: Decompressor | None = None
@@ -107,6 +109,25 @@ class HttptoolsResponse(UpstreamResponse):
             else:
                 await self._wait(1)
 
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        if self.decompressor is not None:
+            return await super().pour(sink)
+        while True:
+            if self.pieces:
+                if not sink(self._take()):
+                    return True
+            elif self.failure is not None:
+                raise self.error()
+            elif self.complete:
+                return False
+            else:
+                self._sink = sink
+                try:
+                    if await self._wait(1):
+                        return True
+                finally:
+                    self._sink = None
+
     async def aclose(self) -> None:
         if self.failure is None and (self.connection is not None or self.pieces):
             self._drop()
@@ -133,8 +154,19 @@ class HttptoolsResponse(UpstreamResponse):
     def progress(self) -> bool:
         """Bytes came in, the head being there: wake a waiting reader. Returns True if enough is buffered unread."""
         buffered = self.buffered
-        if self._waiter is not None and buffered >= self._wanted:
-            self._wake()
+        waiter = self._waiter
+        if waiter is not None and buffered >= self._wanted and not waiter.done():
+            sink = self._sink
+            if sink is None:
+                waiter.set_result(False)
+            else:  # pour it: the reader sleeps on, unless the sink has had enough or trips over it
+                try:
+                    if not sink(self._take()):
+                        waiter.set_result(True)
+                except Exception as error:
+                    waiter.set_exception(error)
+                    del waiter  # or it and this frame, which the error's traceback holds, would hold one another
+                return False
         return buffered >= HIGH_WATER and buffered >= self._wanted
 
     def finish(self) -> None:
@@ -151,17 +183,21 @@ class HttptoolsResponse(UpstreamResponse):
 
     # -- in words ---------------------------------------------------------------------------------------------------
 
-    async def _wait(self, wanted: int) -> None:
-        """Sleep until `wanted` bytes are buffered, or the message is complete or failed. A cancel closes it all."""
+    async def _wait(self, wanted: int) -> bool:
+        """Sleep until `wanted` bytes are buffered, or the message is complete or failed. A cancel closes it all.
+
+        Returns True if a sink took the bytes meanwhile and has had enough.
+        """
         if self._waiter is not None:
             raise RuntimeError("a response is read by one task only")
         self._wanted = wanted
         connection = self.connection
         if connection is not None:
             connection.resume_reading()
-        waiter = self._waiter = self._loop.create_future()
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._waiter = waiter
         try:
-            await waiter
+            return await waiter
         except BaseException:
             self._drop()
             raise
@@ -172,7 +208,7 @@ class HttptoolsResponse(UpstreamResponse):
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+            waiter.set_result(False)
 
     def _take(self) -> bytes:
         """Everything buffered, as one piece."""

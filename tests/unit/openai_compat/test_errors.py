@@ -54,6 +54,9 @@ TABLE = [
     (400, "x", "content_filter", ContentPolicyViolationError),
     (400, "Your request was rejected as a result of the safety system.", None, ContentPolicyViolationError),
     (400, "Invalid prompt: it is violating our usage policy.", None, ContentPolicyViolationError),
+    (400, "prompt is too long: 9 tokens > 8 maximum", None, ContextWindowExceededError),
+    (400, "The prompt (length 100) is longer than the maximum model length of 32.", None, ContextWindowExceededError),
+    (400, "Your request exceeded model token limit: 8192", None, ContextWindowExceededError),
     (400, "Incorrect API key provided: sk-x.", None, AuthenticationError),
     (413, "Request too large for m on tokens per min (TPM)", None, RateLimitError),
     (500, "This model's maximum context length is 8192 tokens.", None, InternalServerError),
@@ -73,6 +76,15 @@ def test_classify(status, message, code, kind):
         assert error.param is None
 
 
+def test_a_filter_that_tells_itself_by_its_type():
+    error = classify(400, "High risk.", kind="content_filter")
+    assert type(error) is ContentPolicyViolationError
+
+
+def test_codes_under_another_name():
+    assert parse_error(400, Headers(), b'{"error_code": "BAD_REQUEST", "message": "m"}', "p").code == "BAD_REQUEST"
+
+
 def test_messages_are_cut():
     assert len(classify(400, "x" * 100_000).message) == 2000
 
@@ -90,6 +102,9 @@ def test_messages_are_cut():
         ({"detail": [{"loc": ["a"], "msg": "bad"}]}, '[{"loc":["a"],"msg":"bad"}]'),
         ({"error": {"message": {"a": 1}}}, '{"a":1}'),
         ({"error": {"message": 5}}, "5"),
+        ({"errors": [{"code": "c", "message": "m"}], "trace": "t"}, "m"),
+        ({"errors": [], "message": "m"}, "m"),
+        ({"error_code": "BAD_REQUEST", "message": "m"}, "m"),
     ],
 )
 def test_bodies(body, message):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 
-from tianji_core.api.errors import AuthenticationError, BadGatewayError, UnsupportedCapabilityError
+from tianji_core.api.errors import AuthenticationError, BadGatewayError, RateLimitError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, UpstreamReply
 from tianji_core.api.provider import ModelRequest, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
@@ -80,3 +81,40 @@ def test_an_error_with_status_200():
         acme().parse_response(request(), UpstreamReply(200, Headers(), b'{"error": {"message": "nope"}}'))
     body = b'{"error": null, "choices": []}'
     assert acme().parse_response(request(), UpstreamReply(200, Headers(), body))["choices"] == []
+
+
+def test_an_error_with_status_200_tells_its_status():
+    reply = UpstreamReply(200, Headers(), b'{"error": {"message": "slow down", "code": 429}}')
+    with pytest.raises(RateLimitError):
+        acme().parse_response(request(), reply)
+
+
+def test_a_base_may_name_the_operation():
+    provider = acme(api_key="k", api_base="http://e/v2/embeddings")
+    assert provider.build_request(request(operation="embeddings")).url == "http://e/v2/embeddings"
+    assert provider.build_request(request()).url == "http://e/v2/embeddings/chat/completions"
+
+
+def test_parameters_under_other_names():
+    class Renaming(Acme):
+        renamed_params: ClassVar = {"max_completion_tokens": "max_tokens"}
+
+    body = {"messages": [], "max_tokens": 1, "max_completion_tokens": 2}
+    built = Renaming(ProviderSettings(api_key="k")).build_request(request(body=body))
+    assert json.loads(built.body) == {"messages": [], "max_tokens": 2}
+
+
+def test_other_credentials_than_a_key():
+    class Trusting(Acme):
+        def has_credential(self):
+            return True
+
+    assert Trusting(ProviderSettings()).build_request(request()).headers == [("content-type", "application/json")]
+
+
+def test_rerank_answers_are_levelled():
+    reply = UpstreamReply(200, Headers(), b'{"object": "list", "data": [{"index": 3, "score": 0.5}]}')
+    wanted = {"results": [{"index": 3, "relevance_score": 0.5}]}
+    assert acme().parse_response(request(operation="rerank"), reply) == wanted
+    with pytest.raises(BadGatewayError):
+        acme().parse_response(request(operation="rerank"), UpstreamReply(200, Headers(), b"{}"))

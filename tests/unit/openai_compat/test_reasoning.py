@@ -50,3 +50,18 @@ def test_another_name() -> None:
     body = {"choices": [{"delta": {"thought": "a"}}, {"delta": None}, None]}
     rename_reasoning(body, "delta", "thought")
     assert body["choices"][0] == {"delta": {"reasoning_content": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "reasoning"),
+    [
+        ({"reasoning": "a"}, "a"),
+        ({"reasoning": "a", "reasoning_content": None}, "a"),
+        ({"reasoning": None, "reasoning_content": "b"}, "b"),
+        ({"reasoning": None}, None),
+    ],
+)
+def test_reasoning_under_both_names(message, reasoning):
+    body = {"choices": [{"message": message}, {"message": None}, None]}
+    rename_reasoning(body, "message")
+    assert message == {"reasoning_content": reasoning}

@@ -131,7 +131,8 @@ def test_nothing_keeps_a_body_alive(run_asyncio, peer, ok):
 
     async def main():
         async with peer(script) as server, HttptoolsTransport() as transport:
-            for path, action in [("/", "read"), ("/", "iterate"), ("/", "close"), ("/cut", "read"), ("/cut", "close")]:
+            whole = [("/", action) for action in ("read", "iterate", "pour", "trip", "close")]
+            for path, action in [*whole, ("/cut", "read"), ("/cut", "pour"), ("/cut", "close")]:
                 response = await transport.send(server.request(path))
                 marker = Marker()
                 response.pieces.append(marker)
@@ -142,6 +143,10 @@ def test_nothing_keeps_a_body_alive(run_asyncio, peer, ok):
                     elif action == "iterate":
                         async for _ in response:
                             pass
+                    elif action == "pour":
+                        await response.pour(lambda piece: True)
+                    elif action == "trip":
+                        await response.pour(lambda piece: piece.trip)
                 except Exception:
                     pass
                 await response.aclose()

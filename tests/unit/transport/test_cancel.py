@@ -70,8 +70,13 @@ async def storm(server, transport, cancels, seed):
             how = chance.random()
             if how < 0.45:
                 assert await response.read() == name * 200
-            elif how < 0.9:
+            elif how < 0.7:
                 assert b"".join([piece async for piece in response]) == name * 200
+            elif how < 0.9:
+                poured = []
+                while await response.pour(lambda piece: poured.append(piece) or chance.random() < 0.8):
+                    await asyncio.sleep(0)
+                assert b"".join(poured) == name * 200
             # else left unread: the connection must go
 
     while cancelled < cancels:

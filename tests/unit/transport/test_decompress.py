@@ -82,6 +82,7 @@ def test_an_empty_body_is_empty():
         ("deflate", zlib.compress(b"a") + b"x"),
         ("deflate", b"\xff\xff\xff\xff"),
     ],
+    ids=["no gzip", "something after it", "wrong checksum", "too many members", "deflate and more", "no deflate"],
 )
 def test_bad_data_is_refused(coding, coded):
     with pytest.raises(ProtocolError) as caught:

@@ -20,6 +20,7 @@ from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
     JSON,
+    PUSH,
     ClientDisconnected,
     DisconnectWatch,
     RawHeader,
@@ -83,6 +84,8 @@ class ModelEndpoint:
                 reply = await serving.gateway.pipeline.run(call)
                 if isinstance(reply, StreamReply):
                     answered = True
+                    if PUSH in scope.get("extensions", ()):
+                        reply.push_to(scope["extensions"][PUSH]["push"])
                     await _send_stream(serving, call, reply, send, watch)
                 else:
                     content_type, data = _written(reply)

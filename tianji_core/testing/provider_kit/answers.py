@@ -78,8 +78,7 @@ def check_answer(scenario: Scenario, answer: Body | Binary, *, usage: bool = Tru
 def check_choices(scenario: Scenario, answer: Body) -> None:
     chat = scenario.operation == "chat"
     assert answer["object"] == ("chat.completion" if chat else "text_completion")
-    assert answer["id"]
-    assert isinstance(answer["id"], str)
+    assert isinstance(answer["id"], str), "an id is a text, and empty where the vendor gives none"
     assert isinstance(answer["created"], int)
     assert answer["choices"], "there are no choices"
     for index, choice in enumerate(answer["choices"]):
@@ -112,7 +111,7 @@ def check_rerank(answer: Body) -> None:
     scores = [result["relevance_score"] for result in results]
     assert scores == sorted(scores, reverse=True), "the most relevant document comes first"
     assert all(type(result["index"]) is int for result in results)
-    assert isinstance(answer["id"], str)
+    assert isinstance(answer.get("id", ""), str), "an id is a text; the gateway makes one up where there is none"
 
 
 def check_moderations(answer: Body) -> None:

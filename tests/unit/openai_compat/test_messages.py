@@ -1,0 +1,64 @@
+"""What is left out of messages and tools, and what is not."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools
+
+MARKER = {"type": "ephemeral"}
+KEEPS = FOREIGN - {"cache_control"}
+TOOL = {"type": "function", "function": {"name": "f"}, "cache_control": MARKER}
+
+
+@pytest.mark.parametrize(
+    ("message", "without", "with_markers"),
+    [
+        (
+            {"content": "x", "cache_control": MARKER},
+            {"content": "x"},
+            [{"type": "text", "text": "x", "cache_control": MARKER}],
+        ),
+        ({"content": "", "cache_control": MARKER}, {"content": ""}, ""),
+        ({"content": "x", "cache_control": None}, {"content": "x"}, "x"),
+        ({"content": None, "tool_calls": [], "cache_control": MARKER}, {"tool_calls": []}, None),
+        (
+            {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "cache_control": MARKER},
+            {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+            [{"type": "text", "text": "a"}, {"type": "text", "text": "b", "cache_control": MARKER}],
+        ),
+        (
+            {"content": [{"type": "text", "text": "a", "cache_control": MARKER}]},
+            {"content": [{"type": "text", "text": "a"}]},
+            [{"type": "text", "text": "a", "cache_control": MARKER}],
+        ),
+    ],
+)
+def test_cache_markers(message, without, with_markers):
+    message = {"role": "user", **message}
+    before = copy.deepcopy(message)
+    assert clean_messages([message]) == [{"role": "user", **without}]
+    (found,) = clean_messages([message], None, KEEPS)
+    assert found.get("content") == with_markers
+    assert "cache_control" not in found
+    assert message == before
+
+
+def test_state_of_other_vendors_stays_here():
+    message = {"role": "assistant", "content": "x", "thinking_blocks": [{}], "reasoning_details": [{}]}
+    assert clean_messages([message]) == [{"role": "assistant", "content": "x"}]
+    (found,) = clean_messages([message], None, FOREIGN - {"reasoning_details"})
+    assert found == {"role": "assistant", "content": "x", "reasoning_details": [{}]}
+
+
+def test_what_needs_no_change_stays_the_same_object():
+    message = {"role": "user", "content": "x"}
+    assert clean_messages([message])[0] is message
+    assert clean_messages([message], "system", KEEPS)[0] is message
+
+
+def test_tools():
+    assert clean_tools([TOOL]) == [{"type": "function", "function": {"name": "f"}}]
+    assert clean_tools([TOOL], KEEPS) == [TOOL]
