@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools
+from tianji_core.openai_compat.messages import FOREIGN, clean_message, clean_messages, clean_tools
 
 MARKER = {"type": "ephemeral"}
 KEEPS = FOREIGN - {"cache_control"}
@@ -62,3 +62,25 @@ def test_what_needs_no_change_stays_the_same_object():
 def test_tools():
     assert clean_tools([TOOL]) == [{"type": "function", "function": {"name": "f"}}]
     assert clean_tools([TOOL], KEEPS) == [TOOL]
+
+
+def test_signatures_of_gemini_stay_here() -> None:
+    signed = {
+        "id": "call_1__thought__c2ln",
+        "type": "function",
+        "function": {"name": "f", "arguments": "{}"},
+        "provider_specific_fields": {"thought_signature": "c2ln"},
+    }
+    plain = {"id": "call_2", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    question = {"role": "assistant", "tool_calls": [signed, plain, "odd"]}
+    answer = {"role": "tool", "tool_call_id": "call_1__thought__c2ln", "content": "1"}
+    asked, answered = clean_messages([question, answer])
+    assert asked["tool_calls"] == [{**plain, "id": "call_1"}, plain, "odd"]
+    assert answered["tool_call_id"] == "call_1"
+    assert question["tool_calls"][0] is signed, "the caller's own message was changed"
+
+
+def test_calls_without_signatures_stay_the_same_object() -> None:
+    call = {"id": "call_2", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "a", "tool_calls": [call]}
+    assert clean_message(message) is message

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Self
 
 from tianji_core.translate.shapes import as_object, as_text, objects
+from tianji_core.translate.tool_ids import plain_id
 
 _BAD_CHARACTER = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -67,7 +68,7 @@ def unique(name: str, taken: set[str], most: int) -> str:
 
 def clean_id(call_id: str) -> str:
     """The id of a tool call as the vendor takes it; the same for a call and its result."""
-    return _BAD_CHARACTER.sub("_", call_id)
+    return _BAD_CHARACTER.sub("_", plain_id(call_id))
 
 
 def _names_in(body: dict[str, Any]) -> Iterator[str]:

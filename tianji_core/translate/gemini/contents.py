@@ -15,6 +15,7 @@ import orjson
 from tianji_core.api.errors import BadRequestError
 from tianji_core.translate.gemini.media import Part, content_parts
 from tianji_core.translate.gemini.models import Traits
+from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 from tianji_core.translate.tool_ids import plain_id, split_id
 
@@ -45,30 +46,86 @@ class Conversation:
         self.contents.append({"role": role, "parts": parts})
 
 
-def chat_to_contents(messages: list[Any], traits: Traits) -> Conversation:
+def chat_to_contents(messages: list[Any], traits: Traits, names: FunctionNames | None = None) -> Conversation:
     """The conversation that these chat messages are. Nothing given is changed. Raises BadRequestError."""
-    conversation = Conversation()
-    names: dict[str, str] = {}
-    for index, message in enumerate(messages):
-        message, where = as_object(message), f"messages[{index}]"
-        role = message.get("role")
-        if role in ("system", "developer"):
-            conversation.system += content_parts(message.get("content"), where)
-        elif role == "user":
-            conversation.add("user", _user_parts(message.get("content"), where))
-        elif role == "assistant":
-            conversation.add("model", _model_parts(message, where, names, traits))
-        elif role in ("tool", "function"):
-            conversation.add("user", _result_parts(message, where, names, traits), "results")
-        else:
-            raise BadRequestError(f"{where}: unknown role {role!r}.", param="messages")
-    if conversation.system and not traits.system:
-        first = {"role": "user", "parts": conversation.system}
-        conversation.contents.insert(0, first)
-        conversation.system = []
-    if not conversation.contents:
-        conversation.add("user", [{"text": EMPTY_PROMPT}])
-    return conversation
+    return _Reader(traits, names or FunctionNames()).read(messages)
+
+
+class _Reader:
+    """Reads one conversation, remembering which call had which function's name."""
+
+    def __init__(self, traits: Traits, names: FunctionNames) -> None:
+        self._traits = traits
+        self._names = names
+        self._called: dict[str, str] = {}
+
+    def read(self, messages: list[Any]) -> Conversation:
+        conversation = Conversation()
+        for index, message in enumerate(messages):
+            message, where = as_object(message), f"messages[{index}]"
+            role = message.get("role")
+            if role in ("system", "developer"):
+                conversation.system += content_parts(message.get("content"), where)
+            elif role == "user":
+                conversation.add("user", _user_parts(message.get("content"), where))
+            elif role == "assistant":
+                conversation.add("model", self._model_parts(message, where))
+            elif role in ("tool", "function"):
+                conversation.add("user", self._result_parts(message, where), "results")
+            else:
+                raise BadRequestError(f"{where}: unknown role {role!r}.", param="messages")
+        if conversation.system and not self._traits.system:
+            conversation.contents.insert(0, {"role": "user", "parts": conversation.system})
+            conversation.system = []
+        if not conversation.contents:
+            conversation.add("user", [{"text": EMPTY_PROMPT}])
+        return conversation
+
+    def _model_parts(self, message: dict[str, Any], where: str) -> list[Part]:
+        """An assistant's message: what Google's own tools did, text, pictures, calls, with the signatures of each."""
+        extra = as_object(message.get("provider_specific_fields"))
+        texts = [part for part in content_parts(_spoken(message.get("content")), where) if part.get("text") != ""]
+        images = [{"type": "image_url", **image} for image in objects(message.get("images"))]
+        calls = [self._call(call, where) for call in objects(message.get("tool_calls"))]
+        if isinstance(function := message.get("function_call"), dict):
+            calls.append(self._call({"function": function}, where))
+        of_calls = {call.get("thoughtSignature") for call in calls}
+        signatures = [s for s in as_list(extra.get("thought_signatures")) if isinstance(s, str) and s not in of_calls]
+        if texts and signatures:
+            texts[-1] = {**texts[-1], "thoughtSignature": signatures[-1]}
+        if calls and self._traits.signs_calls and "thoughtSignature" not in calls[0]:
+            calls[0]["thoughtSignature"] = NO_SIGNATURE
+        own = [dict(part) for part in objects(extra.get("gemini_parts"))]
+        return [*own, *texts, *content_parts(images, where), *calls]
+
+    def _call(self, call: dict[str, Any], where: str) -> Part:
+        function = as_object(call.get("function"))
+        name = self._names.to_vendor(as_text(function.get("name")))
+        if not name:
+            raise BadRequestError(f"{where}: a tool call needs function.name.", param="messages")
+        call_id, signature = split_id(as_text(call.get("id")))
+        self._called[call_id] = name
+        made: Part = {"name": name, "args": _arguments(function.get("arguments"))}
+        if self._traits.call_ids and call_id:
+            made["id"] = call_id
+        signature = signature or _signature_beside(call)
+        return {"function_call": made, "thoughtSignature": signature} if signature else {"function_call": made}
+
+    def _result_parts(self, message: dict[str, Any], where: str) -> list[Part]:
+        """The result of a call. Google wants the function's name, which only the call itself tells."""
+        call_id = plain_id(as_text(message.get("tool_call_id")))
+        name = self._called.get(call_id) or self._names.to_vendor(as_text(message.get("name")))
+        if not name:
+            raise BadRequestError(f"{where}: no earlier message calls {call_id!r}.", param="messages")
+        parts = content_parts(message.get("content"), where)
+        media = [part for part in parts if "text" not in part]
+        response: Part = {"name": name, "response": _response("".join(part.get("text", "") for part in parts))}
+        if self._traits.call_ids and call_id:
+            response["id"] = call_id
+        if media and self._traits.media_in_results:
+            response["parts"] = media
+            media = []
+        return [{"function_response": response}, *media]
 
 
 def _user_parts(content: Any, where: str) -> list[Part]:
@@ -78,44 +135,11 @@ def _user_parts(content: Any, where: str) -> list[Part]:
     return parts
 
 
-def _model_parts(message: dict[str, Any], where: str, names: dict[str, str], traits: Traits) -> list[Part]:
-    """An assistant's message: what Google's own tools did, text, pictures, calls, with the signatures of each."""
-    extra = as_object(message.get("provider_specific_fields"))
-    parts = [dict(part) for part in objects(extra.get("gemini_parts"))]
-    texts = [part for part in content_parts(_spoken(message.get("content")), where) if part.get("text") != ""]
-    images = [{"type": "image_url", **image} for image in objects(message.get("images"))]
-    calls = [_call(call, where, names, traits) for call in objects(message.get("tool_calls"))]
-    signatures = [sign for sign in as_list(extra.get("thought_signatures")) if isinstance(sign, str)]
-    of_calls = {call.get("thoughtSignature") for call in calls}
-    rest = [sign for sign in signatures if sign not in of_calls]
-    if texts and rest:
-        texts[-1] = {**texts[-1], "thoughtSignature": rest[-1]}
-    if isinstance(function := message.get("function_call"), dict):
-        calls.append(_call({"id": "", "function": function}, where, names, traits))
-    if calls and traits.signs_calls and "thoughtSignature" not in calls[0]:
-        calls[0]["thoughtSignature"] = NO_SIGNATURE
-    return [*parts, *texts, *content_parts(images, where), *calls]
-
-
 def _spoken(content: Any) -> Any:
     """Content without thinking: thoughts are not sent back, their signatures are elsewhere."""
     if not isinstance(content, list):
         return content
     return [p for p in content if as_object(p).get("type") not in ("thinking", "redacted_thinking")]
-
-
-def _call(call: dict[str, Any], where: str, names: dict[str, str], traits: Traits) -> Part:
-    function = as_object(call.get("function"))
-    name = as_text(function.get("name"))
-    if not name:
-        raise BadRequestError(f"{where}: a tool call needs function.name.", param="messages")
-    call_id, signature = split_id(as_text(call.get("id")))
-    names[call_id] = name
-    made: Part = {"name": name, "args": _arguments(function.get("arguments"))}
-    if traits.call_ids and call_id:
-        made["id"] = call_id
-    signature = signature or _signature_beside(call)
-    return {"function_call": made, "thoughtSignature": signature} if signature else {"function_call": made}
 
 
 def _signature_beside(call: dict[str, Any]) -> str | None:
@@ -137,23 +161,6 @@ def _arguments(arguments: Any) -> dict[str, Any]:
     except ValueError:
         return {"invalid_json": text}
     return value if isinstance(value, dict) else {"value": value}
-
-
-def _result_parts(message: dict[str, Any], where: str, names: dict[str, str], traits: Traits) -> list[Part]:
-    """The result of a call. Google wants the function's name, which only the call itself tells."""
-    call_id = plain_id(as_text(message.get("tool_call_id")))
-    name = names.get(call_id) or as_text(message.get("name"))
-    if not name:
-        raise BadRequestError(f"{where}: no earlier message calls {call_id!r}.", param="messages")
-    parts = content_parts(message.get("content"), where)
-    media = [part for part in parts if "text" not in part]
-    response: Part = {"name": name, "response": _response("".join(part.get("text", "") for part in parts))}
-    if traits.call_ids and call_id:
-        response["id"] = call_id
-    if media and traits.media_in_results:
-        response["parts"] = media
-        media = []
-    return [{"function_response": response}, *media]
 
 
 def _response(text: str) -> dict[str, Any]:

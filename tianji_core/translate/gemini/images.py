@@ -81,7 +81,7 @@ def gemini_to_images(answer: dict[str, Any]) -> Body:
     """The pictures that a Gemini model made. Raises ContentPolicyViolationError where the filter left none."""
     candidates = objects(answer.get("candidates"))
     contents = (as_object(each.get("content")).get("parts") for each in candidates)
-    images = [image for parts in contents for image in PartsReader("").read(as_list(parts)).images]
+    images = [image for parts in contents for image in PartsReader().read(as_list(parts)).images]
     if not images:
         refused = blocking(answer) is not None or any(
             as_text(each.get("finishReason")) not in ("", "STOP", "MAX_TOKENS") for each in candidates

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.shapes import as_object, as_text, objects
 from tianji_core.translate.tool_ids import signed_id
 
@@ -46,8 +47,9 @@ class PartsReader:
     answer always has the same ones.
     """
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str = "", names: FunctionNames | None = None) -> None:
         self._seed = seed
+        self._names = names or FunctionNames()
         self.calls = 0
         self._images = 0
 
@@ -81,7 +83,7 @@ class PartsReader:
             "index": self.calls,
             "id": signed_id(as_text(call.get("id")) or self._id(name, arguments), signature),
             "type": "function",
-            "function": {"name": name, "arguments": arguments},
+            "function": {"name": self._names.to_caller(name), "arguments": arguments},
         }
         if signature:
             made["provider_specific_fields"] = {"thought_signature": signature}

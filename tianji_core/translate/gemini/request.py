@@ -11,6 +11,7 @@ from typing import Any
 from tianji_core.translate.gemini.config import OWN, generation_config
 from tianji_core.translate.gemini.contents import EMPTY_PROMPT, chat_to_contents
 from tianji_core.translate.gemini.models import Traits
+from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.gemini.tools import tool_members
 
 _TRANSLATED = (
@@ -62,14 +63,15 @@ def chat_to_gemini(body: dict[str, Any], traits: Traits, *, modify: bool = False
     Raises BadRequestError or one of its kinds for what cannot be said to Google. `modify` allows mending what it would
     refuse, `drop` leaving out parameters that it has no word for.
     """
-    conversation = chat_to_contents(body["messages"], traits)
+    names = FunctionNames.of(body)
+    conversation = chat_to_contents(body["messages"], traits, names)
     contents = conversation.contents
     if modify and contents[0]["role"] == "model":
         contents = [{"role": "user", "parts": [{"text": EMPTY_PROMPT}]}, *contents]
     request: dict[str, Any] = {"contents": contents}
     if conversation.system:
         request["system_instruction"] = {"parts": conversation.system}
-    request.update(tool_members(body, drop=drop))
+    request.update(tool_members(body, names, drop=drop))
     if config := generation_config(body, traits):
         request["generationConfig"] = config
     tier = body.get("service_tier")

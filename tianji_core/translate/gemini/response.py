@@ -7,7 +7,7 @@ for is told under the names that LiteLLM gave it (`vertex_ai_grounding_metadata`
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -17,6 +17,7 @@ from tianji_core.api.provider import Body
 from tianji_core.translate.gemini.errors import error_in, stream_error
 from tianji_core.translate.gemini.grounding import searches, url_citations
 from tianji_core.translate.gemini.logprobs import openai_logprobs
+from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.gemini.parts import PartsReader, Pieces
 from tianji_core.translate.gemini.speech import chat_audio
 from tianji_core.translate.gemini.usage import openai_usage
@@ -66,11 +67,12 @@ class ReplyContext:
     turns: int = 0
     """Messages of the conversation: together with the answer's id they make the ids of its calls."""
     audio_format: str = ""
+    names: FunctionNames = field(default_factory=FunctionNames)
 
     @classmethod
     def of(cls, body: Body, model: str, provider: str) -> ReplyContext:
         sound = as_text(as_object(body.get("audio")).get("format"))
-        return cls(model, provider, len(as_list(body.get("messages"))), sound)
+        return cls(model, provider, len(as_list(body.get("messages"))), sound, FunctionNames.of(body))
 
     def broken(self, text: str) -> BadGatewayError:
         """The error for an answer that makes no sense."""
@@ -96,7 +98,7 @@ def read_answer(reply: bytes, context: ReplyContext) -> dict[str, Any]:
 
 
 def gemini_to_chat(answer: dict[str, Any], context: ReplyContext, seed: str) -> Body:
-    """A whole answer as a chat completion; `seed` makes ids where Google gave none."""
+    """A whole answer as a chat completion; the ids of calls are made of `seed` if the answer has no id itself."""
     candidates = objects(answer.get("candidates"))
     blocked = blocking(answer)
     if not candidates and blocked is None:
@@ -104,7 +106,7 @@ def gemini_to_chat(answer: dict[str, Any], context: ReplyContext, seed: str) -> 
     answer_id = as_text(answer.get("responseId"))
     choices = [_choice(at, each, context, f"{answer_id or seed}/{context.turns}") for at, each in enumerate(candidates)]
     chat: Body = {
-        "id": answer_id or made_id(seed),
+        "id": answer_id,
         "object": "chat.completion",
         "created": NO_CLOCK,
         "model": as_text(answer.get("modelVersion")) or context.model,
@@ -115,11 +117,6 @@ def gemini_to_chat(answer: dict[str, Any], context: ReplyContext, seed: str) -> 
         chat["usage"] = usage
     chat.update((name, [each[of] for each in candidates if each.get(of)]) for name, of in METADATA.items())
     return chat
-
-
-def made_id(seed: str) -> str:
-    """An id for an answer without one."""
-    return f"chatcmpl-{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
 
 
 def finish_reason(native: Any, *, called: bool) -> str:
@@ -153,7 +150,7 @@ def blocking(answer: dict[str, Any]) -> Body | None:
 
 def _choice(at: int, candidate: dict[str, Any], context: ReplyContext, seed: str) -> Body:
     content = as_object(candidate.get("content"))
-    pieces = PartsReader(f"{seed}/{at}").read(content.get("parts"))
+    pieces = PartsReader(f"{seed}/{at}", context.names).read(content.get("parts"))
     choice: Body = {
         "index": at,
         "message": _message(pieces, candidate, context, has_parts="parts" in content),

@@ -6,6 +6,7 @@ token counts are totals. The end is that of the connection, so a stream is compl
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,6 @@ from tianji_core.translate.gemini.response import (
     blocking,
     finish_fields,
     finish_reason,
-    made_id,
 )
 from tianji_core.translate.gemini.speech import chat_audio
 from tianji_core.translate.gemini.usage import openai_usage
@@ -52,7 +52,7 @@ class GeminiStreamDecoder(StreamDecoder):
         self._context = context
         self._frames = Frames()
         self._candidates: dict[int, _Candidate] = {}
-        self._id = ""
+        self._id = self._seed = ""
         self._model = context.model
         self._usage: dict[str, Any] = {}
 
@@ -88,8 +88,9 @@ class GeminiStreamDecoder(StreamDecoder):
         if not isinstance(value, dict):
             self.error = self._context.broken("The provider's stream holds an event that is not a JSON object.")
             return []
-        if not self._id:
-            self._id = as_text(value.get("responseId")) or made_id(orjson.dumps(value).decode())
+        if not self._seed:
+            self._id = as_text(value.get("responseId"))
+            self._seed = self._id or hashlib.sha256(orjson.dumps(value)).hexdigest()
             self._model = as_text(value.get("modelVersion")) or self._model
         usage = as_object(value.get("usageMetadata"))
         self._usage.update((name, count) for name, count in usage.items() if count is not None)
@@ -141,7 +142,7 @@ class GeminiStreamDecoder(StreamDecoder):
 
     def _candidate(self, index: int) -> _Candidate:
         if index not in self._candidates:
-            reader = PartsReader(f"{self._id}/{self._context.turns}/{index}")
+            reader = PartsReader(f"{self._seed}/{self._context.turns}/{index}", self._context.names)
             self._candidates[index] = _Candidate(index, reader)
         return self._candidates[index]
 

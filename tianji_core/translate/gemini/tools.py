@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError, UnsupportedParamsError
+from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.gemini.schema import has_members, to_gemini_schema
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 
@@ -41,13 +42,14 @@ _KINDS = {
 SEARCHES = frozenset({"enterpriseWebSearch", "googleSearch", "googleSearchRetrieval"})
 
 
-def tool_members(body: dict[str, Any], *, drop: bool = False) -> dict[str, Any]:
+def tool_members(body: dict[str, Any], names: FunctionNames | None = None, *, drop: bool = False) -> dict[str, Any]:
     """`tools` and `toolConfig` of a chat body, as far as there is something to say.
 
     Raises BadRequestError or one of its kinds for tools that Google does not have. `drop` allows leaving out what it
     has no word for.
     """
-    functions, hosted = _sorted(as_list(body.get("tools")), body.get("tool_choice"))
+    names = names or FunctionNames.of(body)
+    functions, hosted = _sorted(as_list(body.get("tools")), body.get("tool_choice"), names)
     if body.get("web_search_options") is not None and not any(SEARCHES & tool.keys() for tool in hosted):
         hosted.append({"googleSearch": {}})
     config = dict(as_object(_either(body, "tool_config", "toolConfig")))
@@ -62,18 +64,18 @@ def tool_members(body: dict[str, Any], *, drop: bool = False) -> dict[str, Any]:
         )
     tools = [{"function_declarations": functions}, *hosted] if functions else hosted
     members: dict[str, Any] = {"tools": tools} if tools else {}
-    if functions and (calling := _calling(body.get("tool_choice"))) is not None:
+    if functions and (calling := _calling(body.get("tool_choice"), names)) is not None:
         config = {**config, "functionCallingConfig": calling}
     if config:
         members["toolConfig"] = config
     return members
 
 
-def _sorted(tools: list[Any], choice: Any) -> tuple[list[Tool], list[Tool]]:
+def _sorted(tools: list[Any], choice: Any, names: FunctionNames) -> tuple[list[Tool], list[Tool]]:
     """The functions, and Google's own tools."""
     functions: list[Tool] = []
     hosted: list[Tool] = []
-    allowed = _allowed_names(choice)
+    allowed = _allowed_names(choice, names)
     for index, tool in enumerate(tools):
         if not isinstance(tool, dict):
             raise BadRequestError(f"tools[{index}] must be an object.", param="tools")
@@ -83,7 +85,7 @@ def _sorted(tools: list[Any], choice: Any) -> tuple[list[Tool], list[Tool]]:
         elif declared := objects(_either(tool, "function_declarations", "functionDeclarations")):
             functions += declared
         else:
-            functions.append(_declaration(tool, index))
+            functions.append(_declaration(tool, index, names))
     return [each for each in functions if allowed is None or each.get("name") in allowed], hosted
 
 
@@ -97,7 +99,7 @@ def _native(tool: Tool) -> Tool | None:
     return next(({each: {}} for each in known), None)
 
 
-def _declaration(tool: Tool, index: int) -> Tool:
+def _declaration(tool: Tool, index: int, names: FunctionNames) -> Tool:
     """An OpenAI function as a `FunctionDeclaration`."""
     function = as_object(tool.get("function"))
     if not function and tool.get("type") in (None, "function"):
@@ -107,7 +109,7 @@ def _declaration(tool: Tool, index: int) -> Tool:
     name = as_text(function.get("name"))
     if not name:
         raise BadRequestError(f"tools[{index}]: a function tool needs function.name.", param="tools")
-    declaration: Tool = {"name": name}
+    declaration: Tool = {"name": names.to_vendor(name)}
     if description := as_text(function.get("description")):
         declaration["description"] = description
     parameters = as_object(function.get("parameters"))
@@ -117,7 +119,7 @@ def _declaration(tool: Tool, index: int) -> Tool:
     return declaration
 
 
-def _calling(choice: Any) -> dict[str, Any] | None:
+def _calling(choice: Any, names: FunctionNames) -> dict[str, Any] | None:
     """`functionCallingConfig` for a `tool_choice`."""
     modes = {"auto": "AUTO", "required": "ANY", "any": "ANY", "none": "NONE"}
     if choice is None:
@@ -127,7 +129,7 @@ def _calling(choice: Any) -> dict[str, Any] | None:
     if isinstance(choice, dict):
         name = as_text(as_object(choice.get("function")).get("name")) or as_text(choice.get("name"))
         if choice.get("type") in ("function", "tool") and name:
-            return {"mode": "ANY", "allowedFunctionNames": [name]}
+            return {"mode": "ANY", "allowedFunctionNames": [names.to_vendor(name)]}
         if choice.get("type") == "allowed_tools":
             mode = as_object(choice.get("allowed_tools")).get("mode")
             return {"mode": "ANY" if mode == "required" else "AUTO"}
@@ -136,13 +138,14 @@ def _calling(choice: Any) -> dict[str, Any] | None:
     raise BadRequestError("tool_choice must be auto, required, none or name a function.", param="tool_choice")
 
 
-def _allowed_names(choice: Any) -> set[str] | None:
+def _allowed_names(choice: Any, names: FunctionNames) -> set[str] | None:
     """The functions that OpenAI's `allowed_tools` choice leaves; None for all."""
     allowed = as_object(as_object(choice).get("allowed_tools"))
     if not isinstance(allowed.get("tools"), list):
         return None
     tools = objects(allowed["tools"])
-    return {as_text(as_object(tool.get("function")).get("name") or tool.get("name")) for tool in tools}
+    called = (as_text(as_object(tool.get("function")).get("name") or tool.get("name")) for tool in tools)
+    return {names.to_vendor(name) for name in called}
 
 
 def _combines(config: dict[str, Any]) -> bool:
