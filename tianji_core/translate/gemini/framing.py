@@ -73,7 +73,7 @@ class ObjectScanner:
                 break
             at, mark = match.end(), match[0]
             if mark == b'"':
-                self._in_string = not self._in_string and self._depth > 0
+                self._in_string = not self._in_string
             elif mark == b"\\":
                 self._escaped = True
             elif mark == b"{":

@@ -14,7 +14,7 @@ from typing import Literal
 
 Version = tuple[int, int]
 
-_NAME = re.compile(r"gemini-(?:exp-|live-|robotics-er-)?(\d)(?:[.-](\d)(?!\d))?(?:-(pro|flash-lite|flash))?")
+_NAME = re.compile(r"gemini-(?:exp-|live-|robotics-er-)?(\d)(?!\d)(?:[.-](\d)(?!\d))?(?:-(pro|flash-lite|flash))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ def has_members(schema: Schema) -> bool:
 
 def with_ordering(schema: Schema) -> Schema:
     """The schema with `propertyOrdering`, so that an answer has its members in the order in which they are named."""
-    ordered = {name: with_ordering(part) if isinstance(part, dict) else part for name, part in schema.items()}
+    ordered = dict(schema)
+    if isinstance(schema.get("items"), dict):
+        ordered["items"] = with_ordering(schema["items"])
     if isinstance(properties := schema.get("properties"), dict):
         ordered["properties"] = {name: with_ordering(as_object(each)) for name, each in properties.items()}
         ordered.setdefault("propertyOrdering", list(properties))
@@ -169,7 +171,7 @@ class _Converter:
                 part = {**self._target(reference), **{k: v for k, v in part.items() if k != "$ref"}}
             part = {name: value for name, value in part.items() if name != "$ref"}
             if isinstance(part.get("allOf"), list):
-                part = self._merged(part, (*seen, reference))
+                part = self._merged(part, (*seen, reference)) if len(seen) < MAX_DEPTH else {}
             properties = {**as_object(part.get("properties")), **as_object(merged.get("properties"))}
             required = [*as_list(merged.get("required")), *as_list(part.get("required"))]
             merged = {**part, **merged}

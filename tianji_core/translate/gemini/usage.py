@@ -25,7 +25,8 @@ def openai_usage(usage: Any, *, searches: int = 0) -> dict[str, Any] | None:
         return None
     told, answer = as_count(usage.get("promptTokenCount")), as_count(usage.get("candidatesTokenCount"))
     thoughts, total = as_count(usage.get("thoughtsTokenCount")), as_count(usage.get("totalTokenCount"))
-    tools = as_count(usage.get("toolUsePromptTokenCount"))
+    # What a search has read is not billed as part of the prompt; what other tools have read is.
+    tools = 0 if searches else as_count(usage.get("toolUsePromptTokenCount"))
     prompt = told + tools
     # Some models count thoughts among the answer's tokens already; the total then leaves no room for them.
     completion = answer if thoughts and prompt + answer == total else answer + thoughts
