@@ -226,6 +226,10 @@ class Provider(ABC):
         """Put a credential on that has to be fetched or computed: OAuth (`tianji_core.api.tokens`), signatures."""
         return request
 
+    def follows(self, request: ModelRequest) -> bool:
+        """Whether `follow` has to see the answer to this request: it is read whole for it, which ends streaming."""
+        return True
+
     async def follow(
         self, request: ModelRequest, reply: UpstreamReply, network: Network
     ) -> UpstreamReply | UpstreamRequest:

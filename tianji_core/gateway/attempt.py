@@ -35,6 +35,11 @@ MAX_ERROR_BYTES = 1024 * 1024
 """More of an error answer than this is not read."""
 
 
+def new_id(operation: Operation) -> str:
+    """An id for an answer whose vendor gives none, as OpenAI's look."""
+    return f"{'cmpl' if operation == 'completions' else 'chatcmpl'}-{uuid.uuid4()}"
+
+
 class Attempt:
     """Sends a call to one deployment. Made anew for each try; holds what the try has to give back."""
 
@@ -100,7 +105,7 @@ class Attempt:
             response = await self._send(request)
             if not 200 <= response.status < 300:
                 raise await self._failure(provider, response)
-            if deployment.needs_follow:
+            if deployment.needs_follow and provider.follows(request):
                 followed = await self._follow(request, response)
                 if isinstance(followed, UpstreamReply):
                     return await self._answer(request, followed, translates, reshapes)
@@ -136,8 +141,10 @@ class Attempt:
         if request.operation == "rerank":
             answer = {"id": str(uuid.uuid4()), **answer}  # providers have no dice
             self._call.usage = rerank_usage(answer)
-        if not answer.get("created") and ("choices" in answer or request.operation in _DATED):
-            answer["created"] = int(time.time())  # providers have no clock
+        if not answer.get("created") and (request.operation in _DATED or "choices" in answer or "created" in answer):
+            answer["created"] = int(time.time())  # providers have no clock, and may write 0 there
+        if "choices" in answer and not answer.get("id"):
+            answer["id"] = new_id(request.operation)
         usage = answer.get("usage")
         if self._counts and not is_reported(usage) and request.operation in _COUNTED:
             call = self._call
@@ -281,6 +288,7 @@ class Attempt:
                 wants_usage=call.wants_usage,
                 keep=self._keep,
                 created=int(call.started_at),
+                answer_id=new_id("completions" if reshapes else request.operation),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
         reply = StreamReply(call, source, transform)

@@ -245,12 +245,14 @@ class Translation(StreamTransform):
         wants_usage: bool,
         keep: bool,
         created: int,
+        answer_id: str,
         reshape: Callable[[Body], Body] | None = None,
     ) -> None:
         super().__init__(wants_usage=wants_usage, keep=keep)
         self._decoder = decoder
         self._model = model
         self._created = created
+        self._id = answer_id
         self._reshape = reshape
 
     def feed(self, data: bytes) -> bytes:
@@ -274,6 +276,8 @@ class Translation(StreamTransform):
             chunk["model"] = self._model
             if not chunk.get("created"):
                 chunk["created"] = self._created  # decoders have no clock, and nor has this
+            if chunk.get("id") == "":  # nor dice
+                chunk["id"] = self._id
             if not self._take_usage(chunk):
                 continue
             if self._reshape is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.tool_ids import SEPARATOR, plain_id
 
 FOREIGN = frozenset({"cache_control", "provider_specific_fields", "reasoning_details", "thinking_blocks"})
 """Members that are another vendor's, and that would be an error, or give away its state, where they are not known."""
@@ -34,10 +35,32 @@ def clean_message(message: Body, system: str | None = None, foreign: frozenset[s
         changes["role"] = system
     if isinstance(content, list):
         changes["content"] = [clean_part(p, foreign) if isinstance(p, dict) else p for p in content]
+    changes.update(_without_signatures(message))
     gone = [key for key, value in message.items() if value is None or key in foreign]
     if not gone and not changes:
         return message
     return {key: value for key, value in {**message, **changes}.items() if key not in gone}
+
+
+def _without_signatures(message: Body) -> Body:
+    """The members that hold ids of tool calls, if Gemini has put its signatures there (see `translate.tool_ids`)."""
+    changes: Body = {}
+    answered = message.get("tool_call_id")
+    if isinstance(answered, str) and SEPARATOR in answered:
+        changes["tool_call_id"] = plain_id(answered)
+    calls = message.get("tool_calls")
+    if isinstance(calls, list) and any(_is_signed(call) for call in calls):
+        changes["tool_calls"] = [_unsigned(call) if _is_signed(call) else call for call in calls]
+    return changes
+
+
+def _is_signed(call: Any) -> bool:
+    return isinstance(call, dict) and ("provider_specific_fields" in call or SEPARATOR in str(call.get("id")))
+
+
+def _unsigned(call: Body) -> Body:
+    rest = {key: value for key, value in call.items() if key != "provider_specific_fields"}
+    return {**rest, "id": plain_id(call["id"])} if isinstance(call.get("id"), str) else rest
 
 
 def _with_marker_inside(message: Body) -> Body:

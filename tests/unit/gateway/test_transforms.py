@@ -45,7 +45,7 @@ def make(kind="relay", provider=Vendor, wants_usage=False, keep=False):
         return Relay(vendor, NAME, wants_usage=wants_usage, keep=keep)
     patch = vendor.patch_chunk if vendor.patch_markers else None
     decoder = OpenAIStreamDecoder(vendor.parse_error, patch)
-    return Translation(decoder, NAME, wants_usage=wants_usage, keep=keep, created=1)
+    return Translation(decoder, NAME, wants_usage=wants_usage, keep=keep, created=1, answer_id="chatcmpl-1")
 
 
 def run(data, *cuts, **named):
@@ -254,9 +254,17 @@ def test_too_large():
     assert isinstance(relay.error, BadGatewayError)
 
 
+def test_an_empty_id_is_filled():
+    transform = make("translation", wants_usage=False)
+    out = transform.feed(compact({**chunk(content="x"), "id": ""}, {**chunk(content="y"), "id": "own"}, done=False))
+    assert [event["id"] for event in chunks(out)] == ["chatcmpl-1", "own"]
+
+
 def test_reshaping():
     decoder = OpenAIStreamDecoder(Vendor(ProviderSettings(api_base="http://v")).parse_error)
-    transform = Translation(decoder, NAME, wants_usage=True, keep=True, created=1, reshape=chat_chunk_to_completion)
+    transform = Translation(
+        decoder, NAME, wants_usage=True, keep=True, created=1, answer_id="chatcmpl-1", reshape=chat_chunk_to_completion
+    )
     out = transform.feed(STREAMS["chat"]) + transform.finish()
     assert {c["object"] for c in chunks(out)} == {"text_completion"}
     assert chunks(out)[-1]["usage"] == USAGE

@@ -8,6 +8,7 @@ import pytest
 
 from tianji_core.openai_compat.messages import (
     FOREIGN,
+    clean_message,
     clean_messages,
     clean_tools,
     plain_content,
@@ -99,3 +100,25 @@ def test_members_of_messages_under_another_name():
     ]
     assert rename_member([thought], "reasoning_content", None) == [{"role": "assistant", "content": "x"}]
     assert "reasoning_content" in thought
+
+
+def test_signatures_of_gemini_stay_here() -> None:
+    signed = {
+        "id": "call_1__thought__c2ln",
+        "type": "function",
+        "function": {"name": "f", "arguments": "{}"},
+        "provider_specific_fields": {"thought_signature": "c2ln"},
+    }
+    plain = {"id": "call_2", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    question = {"role": "assistant", "tool_calls": [signed, plain, "odd"]}
+    answer = {"role": "tool", "tool_call_id": "call_1__thought__c2ln", "content": "1"}
+    asked, answered = clean_messages([question, answer])
+    assert asked["tool_calls"] == [{**plain, "id": "call_1"}, plain, "odd"]
+    assert answered["tool_call_id"] == "call_1"
+    assert question["tool_calls"][0] is signed, "the caller's own message was changed"
+
+
+def test_calls_without_signatures_stay_the_same_object() -> None:
+    call = {"id": "call_2", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "a", "tool_calls": [call]}
+    assert clean_message(message) is message
