@@ -37,7 +37,7 @@ def rename(data: Any, spot: Spot, problems: list[Problem]) -> Any:
 class _Renamer:
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        self._seen: set[int] = set()
+        self._seen: dict[int, object] = {}  # by identity, and held: what is freed would lend its identity to others
 
     def tree(self, data: Any, spot: Spot, path: tuple[str | int, ...]) -> Any:
         if isinstance(data, list):
@@ -57,7 +57,7 @@ class _Renamer:
         """The positions, keyed by the inner spelling (once: aliases in the file share them)."""
         if id(spot.children) in self._seen:
             return
-        self._seen.add(id(spot.children))
+        self._seen[id(spot.children)] = spot.children
         for ours, theirs in _TWINS.items():
             child = spot.children.pop(ours, None)
             if child is None:
