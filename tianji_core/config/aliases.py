@@ -48,6 +48,8 @@ class _Renamer:
         result: dict[str, Any] = {}
         for name, value in data.items():
             inner = canonical(name)
+            if inner != name and inner in data:
+                continue  # told as an error already; the other one's positions count
             child = spot.children[inner]
             below = (*path, name)
             result[inner] = value if name in _FOREIGN else self.tree(value, child, below)
@@ -67,4 +69,5 @@ class _Renamer:
                 message = f'given twice: "{ours}" means the same as "{theirs}" in line {first.line}'
                 where, at = str(child), key_path((*path, ours))
                 self.problems.append(Problem("error", "duplicate-key", where, at, message, "Keep one of them."))
+                continue
             spot.children[theirs] = child
