@@ -234,6 +234,10 @@ class Provider(ABC):
         """Put a credential on that has to be fetched or computed: OAuth (`tianji_core.api.tokens`), signatures."""
         return request
 
+    def follows(self, request: ModelRequest) -> bool:
+        """Whether `follow` has to see the answer to this request: it is read whole for it, which ends streaming."""
+        return True
+
     async def follow(
         self, request: ModelRequest, reply: UpstreamReply, network: Network
     ) -> UpstreamReply | UpstreamRequest:
@@ -254,6 +258,10 @@ class Provider(ABC):
     def relays_answer(self, request: ModelRequest) -> bool:
         """Whether the answer goes to the client as its bytes come, unread: audio, or streams of other operations."""
         return False
+
+    def relays_stream(self, request: ModelRequest) -> bool:
+        """Where `relays` is true: whether this stream's events may go on as they came, without `stream_decoder`."""
+        return True
 
     @abstractmethod
     def stream_decoder(self, request: ModelRequest) -> StreamDecoder:

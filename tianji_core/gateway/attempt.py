@@ -29,8 +29,15 @@ from tianji_core.wire.sse import encode_event
 
 _COUNTED = frozenset({"chat", "completions", "embeddings"})
 """Operations whose tokens are counted if the vendor does not; nothing else is measured in tokens by everybody."""
+_DATED = frozenset({"images", "image_edits", "image_variations"})
+"""Operations whose answers have a time, beside those with choices."""
 MAX_ERROR_BYTES = 1024 * 1024
 """More of an error answer than this is not read."""
+
+
+def new_id(operation: Operation) -> str:
+    """An id for an answer whose vendor gives none, as OpenAI's look."""
+    return f"{'cmpl' if operation == 'completions' else 'chatcmpl'}-{uuid.uuid4()}"
 
 
 class Attempt:
@@ -98,7 +105,7 @@ class Attempt:
             response = await self._send(request)
             if not 200 <= response.status < 300:
                 raise await self._failure(provider, response)
-            if deployment.needs_follow:
+            if deployment.needs_follow and provider.follows(request):
                 followed = await self._follow(request, response)
                 if isinstance(followed, UpstreamReply):
                     return await self._answer(request, followed, translates, reshapes)
@@ -134,8 +141,10 @@ class Attempt:
         if request.operation == "rerank":
             answer = {"id": str(uuid.uuid4()), **answer}  # providers have no dice
             self._call.usage = rerank_usage(answer)
-        if not answer.get("created") and "choices" in answer:
-            answer["created"] = int(time.time())  # providers have no clock
+        if not answer.get("created") and (request.operation in _DATED or "choices" in answer or "created" in answer):
+            answer["created"] = int(time.time())  # providers have no clock, and may write 0 there
+        if "choices" in answer and not answer.get("id"):
+            answer["id"] = new_id(request.operation)
         usage = answer.get("usage")
         if self._counts and not is_reported(usage) and request.operation in _COUNTED:
             call = self._call
@@ -271,7 +280,7 @@ class Attempt:
             return await self._pass_on(source, getattr(source, "headers", Headers()))
         transform: StreamTransform | None = None
         if not reshapes and not local:
-            transform = relay_for(provider, call.model, wants_usage=call.wants_usage, keep=self._keep)
+            transform = relay_for(provider, request, call.model, wants_usage=call.wants_usage, keep=self._keep)
         if transform is None:
             transform = Translation(
                 mock_decoder() if local else provider.stream_decoder(request),
@@ -279,6 +288,7 @@ class Attempt:
                 wants_usage=call.wants_usage,
                 keep=self._keep,
                 created=int(call.started_at),
+                answer_id=new_id("completions" if reshapes else request.operation),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
         reply = StreamReply(call, source, transform)

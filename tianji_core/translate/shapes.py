@@ -20,6 +20,11 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def as_count(value: Any) -> int:
+    """The number of something, or 0 where there is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects in an array; whatever else is in it is left out."""
     return [item for item in as_list(value) if isinstance(item, dict)]

@@ -19,6 +19,8 @@ class TestMoonshot(ProviderConformance):
 
     def expected_body(self, name, request):
         body = super().expected_body(name, request)
+        if name == "image_url":
+            body["messages"] = super().expected_body("image_data", self.request("image_data"))["messages"]
         if name in WISHES:
             del body["tool_choice"]
             body["messages"] = [*body["messages"], {"role": "user", "content": WISHES[name]}]

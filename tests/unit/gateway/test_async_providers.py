@@ -265,6 +265,14 @@ def test_a_whole_answer_to_a_call_that_is_streamed(ask, vendor, fake_upstream):
     assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks) == "At last."
 
 
+def test_a_stream_that_has_not_to_be_followed_stays_one(ask, vendor, monkeypatch):
+    monkeypatch.setattr(Careful, "follows", lambda self, request: not request.stream)
+    vendor.answer("/v1/chat/completions", Answer.chat_stream("At ", "last."))
+    chunks = ask(streamed())
+    assert [c["choices"][0]["delta"].get("content") for c in chunks if c["choices"]][:2] != ["At last."]
+    assert "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c["choices"]) == "At last."
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("where", ["/job", "/result"])
 def test_an_error_on_the_way(ask, vendor, fake_upstream, where, stream):

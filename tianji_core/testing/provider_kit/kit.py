@@ -71,6 +71,8 @@ class ProviderKit(Conformance, kit=True):
     """OpenAI parameters that an OpenAI-shaped vendor calls otherwise."""
     ignored_params: ClassVar[frozenset[str]] = frozenset()
     """Parameters that are taken and that the vendor's request shows nothing of."""
+    refused_scenarios: ClassVar[frozenset[str]] = frozenset()
+    """Scenarios of declared features that this vendor has no word for, and that are refused all the same."""
     error_classes: ClassVar[Mapping[int, type[GatewayError]]] = {}
     """Statuses that mean something else at this vendor."""
     stream_error_class: ClassVar[type[GatewayError]] = RateLimitError
@@ -150,7 +152,7 @@ class ProviderKit(Conformance, kit=True):
     def declares(self, scenario: Scenario) -> bool:
         """Whether the provider says it can do this."""
         capabilities = self.provider_class.capabilities
-        if scenario.operation not in capabilities.operations:
+        if scenario.operation not in capabilities.operations or scenario.name in self.refused_scenarios:
             return False
         return scenario.feature is None or scenario.feature in capabilities.features
 

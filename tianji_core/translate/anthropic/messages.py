@@ -169,10 +169,15 @@ def _signed(block: dict[str, Any]) -> Block | None:
 
 def _tool_use(call_id: str, function: dict[str, Any], names: ToolNames) -> Block:
     name = names.to_vendor(as_text(function.get("name")))
-    return {"type": "tool_use", "id": clean_id(call_id), "name": name, "input": _arguments(function.get("arguments"))}
+    return {
+        "type": "tool_use",
+        "id": clean_id(call_id),
+        "name": name,
+        "input": arguments_object(function.get("arguments")),
+    }
 
 
-def _arguments(arguments: Any) -> dict[str, Any]:
+def arguments_object(arguments: Any) -> dict[str, Any]:
     """The arguments of a call as the object the vendor wants.
 
     A model may have written broken JSON, and agents send that back with an error as its result: OpenAI takes any
@@ -202,7 +207,7 @@ def _server_tools(calls: list[dict[str, Any]], extra: dict[str, Any]) -> list[Bl
         result = results.get(call_id := as_text(call.get("id")))
         if result is not None and call_id.startswith(SERVER_TOOL_ID):
             function = as_object(call.get("function"))
-            arguments = _arguments(function.get("arguments"))
+            arguments = arguments_object(function.get("arguments"))
             blocks.append({"type": "server_tool_use", "id": call_id, "name": function.get("name"), "input": arguments})
             blocks.append(result)
     return blocks

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from tianji_core.translate.shapes import as_object, as_text, objects
+from tianji_core.translate.tool_ids import plain_id
 
-MAX_NAME = 128
-_GOOD_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}", re.ASCII)
 _BAD_CHARACTER = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -25,20 +24,28 @@ class ToolNames:
 
     __slots__ = ("_to_caller", "_to_vendor")
 
+    most: ClassVar[int] = 128
+    """Characters that a name may have."""
+
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._to_vendor: dict[str, str] = {}
         self._to_caller: dict[str, str] = {}
         seen = dict.fromkeys(names)
-        bad = [name for name in seen if not _GOOD_NAME.fullmatch(name)]
+        bad = [name for name in seen if not name or self.cleaned(name) != name]
         taken = set(seen).difference(bad)
         for name in bad:
-            clean = unique(_BAD_CHARACTER.sub("_", name)[:MAX_NAME] or "tool", taken)
+            clean = unique(self.cleaned(name) or "tool", taken, self.most)
             taken.add(clean)
             self._to_vendor[name] = clean
             self._to_caller[clean] = name
 
     @classmethod
-    def of(cls, body: dict[str, Any]) -> ToolNames:
+    def cleaned(cls, name: str) -> str:
+        """The name as the vendor takes it, but for its being the only one of its kind."""
+        return _BAD_CHARACTER.sub("_", name)[: cls.most]
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> Self:
         """The map for a chat body: its tools first, then what the conversation calls."""
         return cls(_names_in(body))
 
@@ -49,19 +56,19 @@ class ToolNames:
         return self._to_caller.get(name, name)
 
 
-def unique(name: str, taken: set[str]) -> str:
+def unique(name: str, taken: set[str], most: int) -> str:
     """The name, or with a number at its end if it is taken."""
     number, found = 1, name
     while found in taken:
         number += 1
         suffix = f"_{number}"
-        found = name[: MAX_NAME - len(suffix)] + suffix
+        found = name[: most - len(suffix)] + suffix
     return found
 
 
 def clean_id(call_id: str) -> str:
     """The id of a tool call as the vendor takes it; the same for a call and its result."""
-    return _BAD_CHARACTER.sub("_", call_id)
+    return _BAD_CHARACTER.sub("_", plain_id(call_id))
 
 
 def _names_in(body: dict[str, Any]) -> Iterator[str]:

@@ -38,8 +38,8 @@ class Moonshot(OpenAICompatible):
         return "system"
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
-        messages = request.body["messages"]
-        if needs_download(messages, _is_elsewhere):
+        messages = request.body.get("messages")
+        if isinstance(messages, list) and needs_download(messages, _is_elsewhere):
             request.body["messages"] = await inline_media(messages, network, _is_elsewhere)
 
     def adjust_body(self, request: ModelRequest) -> None:

@@ -1,0 +1,117 @@
+"""`generationConfig`: sampling, lengths, formats, voices.
+
+Source: `GenerationConfig` in the Gemini API reference, and the same type of Vertex AI.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tianji_core.api.errors import BadRequestError
+from tianji_core.translate.gemini.media import resolution
+from tianji_core.translate.gemini.models import Traits
+from tianji_core.translate.gemini.schema import to_gemini_schema, with_ordering
+from tianji_core.translate.gemini.thinking import thinking_config
+from tianji_core.translate.shapes import as_list, as_object, as_text
+
+Config = dict[str, Any]
+
+_SAME = {
+    "frequency_penalty": "frequency_penalty",
+    "n": "candidate_count",
+    "presence_penalty": "presence_penalty",
+    "seed": "seed",
+    "temperature": "temperature",
+    "top_p": "top_p",
+}
+OWN = frozenset(
+    {
+        "audioTimestamp",
+        "enableAffectiveDialog",
+        "enableEnhancedCivicAnswers",
+        "imageConfig",
+        "mediaResolution",
+        "responseJsonSchema",
+        "responseMimeType",
+        "responseModalities",
+        "responseSchema",
+        "routingConfig",
+        "speechConfig",
+        "thinkingConfig",
+        "topK",
+        "audio_timestamp",
+        "image_config",
+        "media_resolution",
+        "response_json_schema",
+        "response_mime_type",
+        "response_modalities",
+        "response_schema",
+        "routing_config",
+        "speech_config",
+        "thinking_config",
+        "top_k",
+    }
+)
+"""Members of Google's own that callers write beside OpenAI's parameters; they belong into `generationConfig`."""
+FORMATS = ("pcm16", "pcm", "wav")
+
+
+def generation_config(body: dict[str, Any], traits: Traits) -> Config:
+    """The `generationConfig` of a chat body; empty if it asks for nothing. Raises BadRequestError."""
+    config: Config = dict(as_object(body.get("generation_config") or body.get("generationConfig")))
+    config.update((into, body[name]) for name, into in _SAME.items() if body.get(name) is not None)
+    limits = (body.get("max_completion_tokens"), body.get("max_tokens"))
+    if (limit := next((each for each in limits if each is not None), None)) is not None:
+        config["max_output_tokens"] = limit
+    if stop := body.get("stop"):
+        config["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if body.get("logprobs") is True:
+        config["responseLogprobs"] = True
+        if body.get("top_logprobs") is not None:
+            config["logprobs"] = body["top_logprobs"]
+    if (thinking := thinking_config(body, traits)) is not None:
+        config["thinkingConfig"] = thinking
+    _add_modalities(config, body)
+    _add_format(config, body, traits)
+    config.update((name, value) for name, value in body.items() if name in OWN and value is not None)
+    if (media := resolution(as_list(body.get("messages")))) is not None:
+        config.setdefault("mediaResolution", media)
+    return config
+
+
+def speech_config(voice: Any) -> Config:
+    """`speechConfig` for OpenAI's `voice`: a name, or an object with one."""
+    name = as_text(voice) or as_text(as_object(voice).get("name")) or as_text(as_object(voice).get("id"))
+    return {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": name}}}
+
+
+def _add_modalities(config: Config, body: dict[str, Any]) -> None:
+    modalities = as_list(body.get("modalities"))
+    if modalities:
+        config["responseModalities"] = [as_text(each).upper() for each in modalities]
+    audio = body.get("audio")
+    if not isinstance(audio, dict):
+        return
+    if audio.get("format") not in (None, *FORMATS):
+        raise BadRequestError(f"audio.format must be one of {', '.join(FORMATS)}.", param="audio")
+    if audio.get("voice"):
+        config["speechConfig"] = speech_config(audio["voice"])
+
+
+def _add_format(config: Config, body: dict[str, Any], traits: Traits) -> None:
+    wanted = as_object(body.get("response_format"))
+    kind = wanted.get("type")
+    if kind not in ("json_object", "json_schema"):
+        return
+    config["response_mime_type"] = "application/json"
+    schema = wanted.get("response_schema")
+    if kind == "json_schema" and schema is None:
+        schema = as_object(wanted.get("json_schema")).get("schema")
+        if schema is None:
+            raise BadRequestError("response_format: json_schema needs a schema.", param="response_format")
+    if not isinstance(schema, dict):
+        return
+    if traits.json_schema == "native":
+        config["response_json_schema"] = schema
+    else:
+        config["response_schema"] = with_ordering(to_gemini_schema(schema))
