@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.surfaces.calls import CallQueue
 from tianji_core.translate.surfaces.messages.response import message_usage, stop_reason, tool_use_id
 from tianji_core.wire.sse import encode_event
 
 
 class MessageEvents:
-    """Writes one stream. Calls that a vendor streams side by side are held back and told one after the other."""
+    """Writes one stream."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -24,8 +25,7 @@ class MessageEvents:
         self._index = -1
         self._open = ""  # the type of the block that is open
         self._call: int | None = None  # which tool call it is
-        self._waiting: dict[int, list[Body]] = {}  # deltas of further calls, by their index
-        self._told: set[int] = set()
+        self._calls = CallQueue()
         self._finish: str | None = None
         self._refused = False
 
@@ -87,7 +87,8 @@ class MessageEvents:
             self._into("text", {"type": "text", "text": ""}, events)
             self._add({"type": "text_delta", "text": text}, events)
         for call in delta.get("tool_calls") or ():
-            self._tool(call, events)
+            for index, told in self._calls.take(call):
+                self._call_delta(index, told, events)
 
     def _thinking(self, block: Body, events: list[Body]) -> None:
         if block.get("type") == "redacted_thinking":
@@ -102,36 +103,19 @@ class MessageEvents:
             self._add({"type": "signature_delta", "signature": block["signature"]}, events)
             self._stop(events)  # a signature closes its block
 
-    def _tool(self, call: Body, events: list[Body]) -> None:
-        index = call.get("index", 0)
-        if self._open == "tool_use" and self._call != index and index not in self._told:
-            begun = bool(call.get("id"))
-            if not begun or self._waiting:
-                self._waiting.setdefault(index, []).append(call)
-                return
-        if index in self._told and self._call != index:
-            return  # its block is closed: a vendor that comes back to a call it had left
-        if index in self._waiting:
-            self._waiting[index].append(call)
-            return
-        self._call_delta(index, call, events)
-
     def _call_delta(self, index: int, call: Body, events: list[Body]) -> None:
         function = call.get("function") or {}
         if self._call != index or self._open != "tool_use":
             self._stop(events)
             self._call = index
-            self._told.add(index)
             ident, name = tool_use_id(call.get("id")), function.get("name")
             self._begin({"type": "tool_use", "id": ident, "name": name, "input": {}}, events)
         if function.get("arguments"):
             self._add({"type": "input_json_delta", "partial_json": function["arguments"]}, events)
 
     def _flush(self, events: list[Body]) -> None:
-        for index in sorted(self._waiting):
-            for call in self._waiting[index]:
-                self._call_delta(index, call, events)
-        self._waiting.clear()
+        for index, call in self._calls.rest():
+            self._call_delta(index, call, events)
 
     def _into(self, kind: str, block: Body, events: list[Body]) -> None:
         if self._open != kind:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.surfaces.calls import CallQueue
 from tianji_core.translate.surfaces.responses import response as shapes
 from tianji_core.wire.sse import encode_event
 
@@ -33,8 +34,7 @@ class ResponseEvents:
         self._annotations: list[Body] = []
         self._blocks: list[Body] = []
         self._call: int | None = None
-        self._waiting: dict[int, list[Body]] = {}
-        self._told: set[int] = set()
+        self._calls = CallQueue()
         self._finish: Any = None
 
     def write(self, chunk: Body) -> bytes:
@@ -47,10 +47,7 @@ class ResponseEvents:
 
     def end(self, usage: Mapping[str, Any] | None) -> bytes:
         out = self._begin({}) if not self._suffix else b""
-        for index in sorted(self._waiting):
-            for call in self._waiting[index]:
-                out += self._call_delta(index, call)
-        out += self._close()
+        out += self._flush() + self._close()
         response = self._envelope("completed", self._output)
         response["completed_at"] = self._created
         response["usage"] = shapes.response_usage(usage)
@@ -78,13 +75,21 @@ class ResponseEvents:
         if delta.get("refusal"):
             out += self._said("refusal", delta["refusal"])
         for call in delta.get("tool_calls") or ():
-            out += self._tool(call)
+            for index, told in self._calls.take(call):
+                out += self._call_delta(index, told)
+        return out
+
+    def _flush(self) -> bytes:
+        """Tell what was held back of further calls."""
+        out = b""
+        for index, call in self._calls.rest():
+            out += self._call_delta(index, call)
         return out
 
     def _reasoning(self, text: str, blocks: list[Body]) -> bytes:
         out = b""
         if self._open != "reasoning":
-            out += self._close()
+            out += self._flush() + self._close()
             self._blocks = []
             out += self._add("reasoning", {"id": f"rs_{self._suffix}_{self._at}", "type": "reasoning", "summary": []})
             part = {"type": "summary_text", "text": ""}
@@ -99,7 +104,7 @@ class ResponseEvents:
     def _said(self, kind: str, text: str) -> bytes:
         out = b""
         if self._open != kind:
-            out += self._close()
+            out += self._flush() + self._close()
             item = shapes.message_item(f"msg_{self._suffix}_{self._at}", [], "in_progress")
             out += self._add(kind, item)
             out += self._event("response.content_part.added", **self._place, content_index=0, part=self._part(""))
@@ -117,21 +122,11 @@ class ResponseEvents:
         more = {"content_index": 0, "annotation_index": len(self._annotations) - 1, "annotation": flat}
         return self._event("response.output_text.annotation.added", **self._place, **more)
 
-    def _tool(self, call: Body) -> bytes:
-        index = call.get("index", 0)
-        if index in self._waiting or (self._open == "call" and self._call != index and not call.get("id")):
-            self._waiting.setdefault(index, []).append(call)
-            return b""
-        if index in self._told and self._call != index:
-            return b""  # its item is done: a vendor that comes back to a call it had left
-        return self._call_delta(index, call)
-
     def _call_delta(self, index: int, call: Body) -> bytes:
         function, out = call.get("function") or {}, b""
         if self._open != "call" or self._call != index:
             out += self._close()
             self._call = index
-            self._told.add(index)
             empty = {"name": function.get("name"), "arguments": ""}
             out += self._add("call", shapes.call_item(call.get("id"), empty, self._custom, "in_progress"))
         arguments = function.get("arguments")
