@@ -10,6 +10,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "groq": "tianji-provider-groq",
         "openai": "tianji-provider-openai",
         "text-completion-openai": "tianji-provider-openai",
+        "vertex_ai": "tianji-provider-vertex-ai",
+        "vertex_ai_beta": "tianji-provider-vertex-ai",
     },
     "routing_strategy": {
         "latency-based-routing": "tianji-routing-latency",
