@@ -4,7 +4,8 @@
     python scripts/plugin_projects.py --check    only say so, exit status 1
 
 The table holds `kind` (the word of package names: provider, routing, callback, guardrail, auth), `names` (entry
-points), `description`, and if need be `version`, `docs` (a URL), `dependencies` (besides tianji-core), `api_key_env`.
+points), `description`, and if need be `version`, `docs` (a URL), `dependencies` (besides tianji-core), `extras` (what
+is installed on demand, by the extra's name), `api_key_env`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tianji_core.discovery.scaffold import Project, render_pyproject
 
 LINE = "# Below this line: written by scripts/plugin_projects.py; change the table above and run `make docs`.\n"
 REQUIRED = {"kind", "names", "description"}
-OPTIONAL = {"version", "docs", "dependencies", "api_key_env", "tier"}
+OPTIONAL = {"version", "docs", "dependencies", "extras", "api_key_env", "tier"}
 
 
 def folders() -> list[Path]:
@@ -53,6 +54,7 @@ def project_of(folder: Path) -> Project:
         license="MIT",
         docs=table.get("docs"),
         dependencies=tuple(table.get("dependencies", ())),
+        extras={name: tuple(lines) for name, lines in table.get("extras", {}).items()},
     )
 
 

@@ -126,6 +126,11 @@ def test_a_rerank_without_an_id_gets_one(post, fake_upstream):
     assert answer == {"results": results, "meta": {"billed_units": {"total_tokens": 7}, "tokens": {"input_tokens": 7}}}
 
 
+def test_images_without_a_time_get_one(post, fake_upstream):
+    fake_upstream.answer(Answer.json({"object": "list", "data": [{"index": 0, "b64_json": "aW1hZ2U="}]}))
+    assert post("/v1/images/generations", {"model": "m", "prompt": "A cat"}).json()["created"] > 1_700_000_000
+
+
 def test_images_are_edited_by_a_form(post, fake_upstream):
     fake_upstream.answer(Answer.json(openai_samples.RESPONSES["images"]))
     body = form(("image[]", ("a.png", b"one")), ("image[]", ("b.png", b"two")), ("prompt", "x"), ("model", "m"))

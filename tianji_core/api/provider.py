@@ -251,6 +251,10 @@ class Provider(ABC):
         """Whether the answer goes to the client as its bytes come, unread: audio, or streams of other operations."""
         return False
 
+    def relays_stream(self, request: ModelRequest) -> bool:
+        """Where `relays` is true: whether this stream's events may go on as they came, without `stream_decoder`."""
+        return True
+
     @abstractmethod
     def stream_decoder(self, request: ModelRequest) -> StreamDecoder:
         """A fresh decoder for one streamed answer."""

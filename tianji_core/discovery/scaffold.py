@@ -6,7 +6,7 @@ import json
 import keyword
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
@@ -34,6 +34,8 @@ class Project:
     docs: str | None = None
     dependencies: tuple[str, ...] = ()
     """Besides tianji-core."""
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Dependencies that are installed on demand, by the extra's name."""
 
     @property
     def module(self) -> str:
@@ -51,6 +53,9 @@ def render_pyproject(project: Project) -> str:
             "license": f'license = "{project.license}"\n' if project.license else "",
             "kind": project.kind.word,
             "dependencies": "".join(f"    {_toml(line)},\n" for line in sorted((*project.dependencies, CORE_RANGE))),
+            "extras": "".join(
+                f"{name} = [{', '.join(map(_toml, lines))}]\n" for name, lines in sorted(project.extras.items())
+            ),
             "urls": f"\n[project.urls]\nDocumentation = {_toml(project.docs)}\n" if project.docs else "",
             "group": str(project.kind.group),
             "entry_points": "".join(f'"{name}" = "{project.module}"\n' for name in project.names),

@@ -29,6 +29,8 @@ from tianji_core.wire.sse import encode_event
 
 _COUNTED = frozenset({"chat", "completions", "embeddings"})
 """Operations whose tokens are counted if the vendor does not; nothing else is measured in tokens by everybody."""
+_DATED = frozenset({"images", "image_edits", "image_variations"})
+"""Operations whose answers have a time, beside those with choices."""
 MAX_ERROR_BYTES = 1024 * 1024
 """More of an error answer than this is not read."""
 
@@ -139,7 +141,7 @@ class Attempt:
         if request.operation == "rerank":
             answer = {"id": str(uuid.uuid4()), **answer}  # providers have no dice
             self._call.usage = rerank_usage(answer)
-        if not answer.get("created") and ("choices" in answer or "created" in answer):
+        if not answer.get("created") and (request.operation in _DATED or "choices" in answer or "created" in answer):
             answer["created"] = int(time.time())  # providers have no clock, and may write 0 there
         if "choices" in answer and not answer.get("id"):
             answer["id"] = new_id(request.operation)
@@ -278,7 +280,7 @@ class Attempt:
             return await self._pass_on(source, getattr(source, "headers", Headers()))
         transform: StreamTransform | None = None
         if not reshapes and not local:
-            transform = relay_for(provider, call.model, wants_usage=call.wants_usage, keep=self._keep)
+            transform = relay_for(provider, request, call.model, wants_usage=call.wants_usage, keep=self._keep)
         if transform is None:
             transform = Translation(
                 mock_decoder() if local else provider.stream_decoder(request),

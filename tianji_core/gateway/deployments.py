@@ -164,6 +164,7 @@ class DeploymentBuilder:
             "api_base": params.address,
             "api_version": params.api_version,
             "organization": params.organization,
+            "base_model": row.model_info.base_model if "base_model" in model.model_fields else None,
             "extra_headers": params.all_headers or None,
         }
         values.update({key: value for key, value in given.items() if value is not None})

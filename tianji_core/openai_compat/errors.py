@@ -26,6 +26,9 @@ from tianji_core.translate.retry import parse_retry_after
 MAX_MESSAGE = 2000
 """Characters of a vendor's text that are passed on; more than that is a page, not a message."""
 
+FILTER_CODE = "content_filter"
+_AZURE_FILTER = "ResponsibleAIPolicyViolation"
+
 _CONTEXT_TEXTS = (
     "this model's maximum context length is",
     "string too long. expected a string with maximum length",
@@ -40,6 +43,13 @@ _CONTEXT_TEXTS = (
     "longer than the maximum model length",  # vLLM
     "too long to fit into the model",
     "exceeded model token limit",  # Moonshot
+    "maximum prompt length is",  # xAI
+    "too large for model with",  # Mistral
+    "prompt has too many tokens",  # AI21
+)
+_CONTEXT_PAIRS = (
+    ("current length is", "while limit is"),  # Cerebras
+    ("maximum input length is", "tokens"),  # embeddings of vLLM
 )
 _CONTEXT_EXCEPT = ("string_above_max_length", "invalid 'user'")
 _POLICY_TEXTS = (
@@ -47,21 +57,31 @@ _POLICY_TEXTS = (
     "request was rejected as a result of the safety system",
     "the response was filtered due to the prompt triggering",
     "content filtering policy",
+    "content exists risk",  # DeepSeek
+    "violates usage guidelines",  # xAI, with status 403
+    "your task failed as a result of our safety system",
+    "the model produced invalid content",
+    "content_filter_policy",
 )
 
 
 def parse_error(status: int, headers: Headers, body: bytes, provider: str) -> GatewayError:
     """The error that an answer outside 2xx means, for bodies in OpenAI's shape or near it. Never raises."""
     fields = _error_fields(body)
-    return classify(
+    inner = fields.get("innererror") or fields.get("inner_error")
+    reason = _text(inner.get("code")) if isinstance(inner, dict) else None
+    error = classify(
         status,
         _text(fields.get("message")) or _plain_message(status, body),
         kind=_text(fields.get("type")),
         param=_text(fields.get("param")),
-        code=_text(fields.get("code") or fields.get("error_code")),
+        code=FILTER_CODE if reason == _AZURE_FILTER else _text(fields.get("code") or fields.get("error_code")),
         provider=provider,
         headers=headers,
     )
+    if isinstance(inner, dict):  # what Azure's filter has found
+        error.detail = {"innererror": inner, "inner_error": inner, "azure_error": fields}
+    return error
 
 
 def classify(
@@ -83,7 +103,7 @@ def classify(
         status = 502  # a redirect, say: nobody follows it, and it is no answer
     cls = by_status = error_class_for(status)
     text = message.lower()
-    if issubclass(cls, BadRequestError) or status == 413:
+    if issubclass(cls, BadRequestError) or status in (403, 413, 422):
         if code == "context_length_exceeded" or is_context_window(text):
             cls, kind, param = ContextWindowExceededError, None, None
         elif is_content_policy(text, code) or kind == "content_filter":
@@ -107,12 +127,14 @@ def classify(
 
 def is_context_window(text: str) -> bool:
     """Whether a lower-case error text says that the prompt is too long for the model."""
+    if any(first in text and second in text for first, second in _CONTEXT_PAIRS):
+        return True
     return any(t in text for t in _CONTEXT_TEXTS) and not any(t in text for t in _CONTEXT_EXCEPT)
 
 
 def is_content_policy(text: str, code: str | None = None) -> bool:
     """Whether a vendor's safety system refused the prompt; `text` is in lower case."""
-    if code in ("content_policy_violation", "content_filter"):
+    if code in ("content_policy_violation", FILTER_CODE):
         return True
     if any(t in text for t in _POLICY_TEXTS):
         return True

@@ -86,14 +86,34 @@ def clean_part(part: Body, foreign: frozenset[str] = FOREIGN) -> Body:
 
 
 def clean_tools(tools: list[Any], foreign: frozenset[str] = FOREIGN) -> list[Any]:
-    """The tools without cache markers, unless the vendor takes them."""
-    if "cache_control" not in foreign:
-        return tools
-    return [clean_tool(tool) if isinstance(tool, dict) else tool for tool in tools]
+    """The tools without what is foreign."""
+    return [clean_tool(tool, foreign) if isinstance(tool, dict) else tool for tool in tools]
 
 
-def clean_tool(tool: Body) -> Body:
+def clean_tool(tool: Body, foreign: frozenset[str] = FOREIGN) -> Body:
     function = tool.get("function")
-    if isinstance(function, dict) and "cache_control" in function:
-        tool = {**tool, "function": {key: value for key, value in function.items() if key != "cache_control"}}
-    return {key: value for key, value in tool.items() if key != "cache_control"} if "cache_control" in tool else tool
+    if isinstance(function, dict) and not foreign.isdisjoint(function):
+        tool = {**tool, "function": {key: value for key, value in function.items() if key not in foreign}}
+    return tool if foreign.isdisjoint(tool) else {key: value for key, value in tool.items() if key not in foreign}
+
+
+def plain_content(messages: list[Any]) -> list[Any]:
+    """The messages with content that is nothing but parts of text as one text, for vendors that know no parts."""
+    return [_plain(message) if isinstance(message, dict) else message for message in messages]
+
+
+def _plain(message: Body) -> Body:
+    parts = message.get("content")
+    if not isinstance(parts, list) or not all(isinstance(p, dict) and p.get("type") == "text" for p in parts):
+        return message
+    return {**message, "content": "".join(str(part.get("text") or "") for part in parts)}
+
+
+def rename_member(messages: list[Any], name: str, theirs: str | None) -> list[Any]:
+    """The messages with a member under the vendor's name for it, or without it."""
+    return [_renamed(m, name, theirs) if isinstance(m, dict) and name in m else m for m in messages]
+
+
+def _renamed(message: Body, name: str, theirs: str | None) -> Body:
+    rest = {key: value for key, value in message.items() if key != name}
+    return {**rest, theirs: message[name]} if theirs else rest

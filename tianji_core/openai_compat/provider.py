@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import orjson
@@ -26,8 +27,11 @@ from tianji_core.api.provider import (
     StreamDecoder,
 )
 from tianji_core.openai_compat.errors import parse_error
+from tianji_core.openai_compat.finish import level_finish
 from tianji_core.openai_compat.forms import encode_body
-from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools
+from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools, plain_content, rename_member
+from tianji_core.openai_compat.params import check_format, rename_params
+from tianji_core.openai_compat.reasoning import ThinkPatch, split_answer
 from tianji_core.openai_compat.stream import OpenAIStreamDecoder, error_status
 from tianji_core.translate.rerank import rerank_answer
 from tianji_core.wire.openai import PARAMS
@@ -62,11 +66,27 @@ class OpenAICompatible(Provider):
     key_required: ClassVar[bool] = True
     unsupported_params: ClassVar[frozenset[str]] = frozenset()
     """OpenAI parameters that the vendor does not take."""
+    lacking: ClassVar[Mapping[Operation, frozenset[str]]] = {}
+    """The same of single operations."""
+    ignored_params: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that change nothing about an answer and that the vendor does not have: left out, not refused."""
     renamed_params: ClassVar[Mapping[str, str]] = {}
     """OpenAI parameters that the vendor calls otherwise; where both names are in a body, OpenAI's wins."""
+    renamed_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """Words that the vendor calls otherwise, by parameter."""
+    plain_models: ClassVar[str] = ""
+    """A pattern for names of models, in lower case, that do not think, so that they take no `reasoning_effort`."""
+    think_models: ClassVar[str] = ""
+    """A pattern for those that write their thinking into the text, in `<think>` tags; it is taken out there."""
+    reasoning_back: ClassVar[str | None] = "reasoning_content"
+    """What the vendor calls the reasoning of earlier answers in messages; None if it takes none back."""
+    text_as_string: ClassVar[bool] = False
+    """Whether content that is a list of texts has to be one text."""
     foreign: ClassVar[frozenset[str]] = FOREIGN
     """Members of messages, content parts and tools that are not for this vendor. Without `cache_control` among them
     cache markers are sent, those of messages in their last content part."""
+    finish_reasons: ClassVar[Mapping[str, str]] = {}
+    """The vendor's words for why an answer ended that are not OpenAI's. Chunks need a marker and `level_finish`."""
     patch_markers: ClassVar[tuple[bytes, ...]] = ()
     capabilities: ClassVar[Capabilities] = Capabilities.of(
         "chat",
@@ -94,7 +114,7 @@ class OpenAICompatible(Provider):
             wanted = " or ".join(self.api_base_env)
             raise ValueError(f"api_base is needed{f' (or {wanted} in the environment)' if wanted else ''}")
         self.api_base = base.rstrip("/")
-        self.api_key = settings.api_key or settings.env(*self.api_key_env)
+        self.api_key = self.own_key()
         self._urls = {operation: self.url(operation) for operation in self.capabilities.operations}
         self._headers = self.headers()
 
@@ -107,11 +127,17 @@ class OpenAICompatible(Provider):
 
     def headers(self) -> list[tuple[str, str]]:
         """Header fields of every request; asked once, while the gateway is compiled."""
-        fields = [("content-type", "application/json")]
-        if self.api_key:
-            fields.append(("authorization", f"Bearer {self.api_key}"))
+        fields = [("content-type", "application/json"), *self.credential_fields()]
         own = {name.lower(): value for name, value in self.settings.extra_headers.items()}
         return [*((name, value) for name, value in fields if name not in own), *own.items()]
+
+    def own_key(self) -> str | None:
+        """The row's key, else the environment's."""
+        return self.settings.api_key or self.settings.env(*self.api_key_env)
+
+    def credential_fields(self) -> list[tuple[str, str]]:
+        """The header fields that hold the key."""
+        return [("authorization", f"Bearer {self.api_key}")] if self.api_key else []
 
     def has_credential(self) -> bool:
         """Whether there is something to be let in with; for vendors that take more than a key."""
@@ -130,10 +156,20 @@ class OpenAICompatible(Provider):
     def patch_chunk(self, chunk: Body) -> None:
         """Change a chunk of a stream in place to OpenAI's shape."""
 
+    def chunk_patch(self, request: ModelRequest) -> Callable[[Body], None] | None:
+        """What changes all chunks of one stream in place, after `patch_chunk`, if that takes a memory of the stream.
+
+        Such a stream is decoded from end to end, not relayed.
+        """
+        return ThinkPatch() if self._thinks_aloud(request.model) else None
+
     # -- the contract ------------------------------------------------------------------------------------------
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
-        return PARAMS[operation] - self.unsupported_params
+        supported = PARAMS[operation] - self.unsupported_params - self.lacking.get(operation, frozenset())
+        if operation == "chat" and self.plain_models and re.search(self.plain_models, model.lower()):
+            return supported - {"reasoning_effort"}
+        return supported
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         url = self._urls.get(request.operation)
@@ -147,12 +183,10 @@ class OpenAICompatible(Provider):
             )
         body = request.body
         if request.operation == "chat":
-            body["messages"] = clean_messages(body["messages"], self.system_role(request.model), self.foreign)
-            if body.get("tools"):
-                body["tools"] = clean_tools(body["tools"], self.foreign)
-        for name, theirs in self.renamed_params.items():
-            if name in body:
-                body[theirs] = body.pop(name)
+            self._clean(request)
+        for name in self.ignored_params:
+            body.pop(name, None)
+        rename_params(body, self.renamed_params, self.renamed_values)
         self.adjust_body(request)
         headers = self._headers
         if request.headers:
@@ -162,6 +196,23 @@ class OpenAICompatible(Provider):
             headers = [("content-type", content_type), *(field for field in headers if field[0] != "content-type")]
             return UpstreamRequest("POST", url, headers, data)
         return UpstreamRequest("POST", url, headers, orjson.dumps(body))
+
+    def _clean(self, request: ModelRequest) -> None:
+        """Messages, tools and the answer's format as the vendor takes them."""
+        body = request.body
+        messages = clean_messages(body["messages"], self.system_role(request.model), self.foreign)
+        if self.text_as_string:
+            messages = plain_content(messages)
+        if self.reasoning_back != "reasoning_content":
+            messages = rename_member(messages, "reasoning_content", self.reasoning_back)
+        body["messages"] = messages
+        if body.get("tools"):
+            body["tools"] = clean_tools(body["tools"], self.foreign)
+        if "response_format" in body:
+            check_format(body, self.capabilities, self.name, drop=request.drop_params)
+
+    def _thinks_aloud(self, model: str) -> bool:
+        return bool(self.think_models and re.search(self.think_models, model.lower()))
 
     def relays_answer(self, request: ModelRequest) -> bool:
         return request.operation == "speech" or (request.stream and request.operation not in ("chat", "completions"))
@@ -182,11 +233,22 @@ class OpenAICompatible(Provider):
         if body.get("error") and not ANSWERS.intersection(body):
             # Some vendors report failures with status 200.
             raise self.parse_error(error_status(body["error"]), reply.headers, reply.body)
+        if request.operation == "chat" and self._thinks_aloud(request.model):
+            split_answer(body)
         self.patch_response(body)
+        level_finish(body, self.finish_reasons)
         return rerank_answer(body) if request.operation == "rerank" else body
 
     def stream_decoder(self, request: ModelRequest) -> StreamDecoder:
-        return OpenAIStreamDecoder(self.parse_error, self.patch_chunk if self.patch_markers else None)
+        memory = self.chunk_patch(request)
+        if memory is None:
+            return OpenAIStreamDecoder(self.parse_error, self.patch_chunk if self.patch_markers else None)
+
+        def patch(chunk: Body) -> None:
+            self.patch_chunk(chunk)
+            memory(chunk)
+
+        return OpenAIStreamDecoder(self.parse_error, patch)
 
     def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         return parse_error(status, headers, body, self.name)

@@ -6,6 +6,11 @@ from tianji_core.api.provider import Body
 
 OPEN, CLOSE = "<think>", "</think>"
 
+PLAIN_MODELS = r"llama|gemma|mi[sx]tral|qwen-?2|deepseek-(coder|llm|v2|v3(-0324)?$)|phi-[1-4](?!.*reason)|allam"
+"""Families of open models that answer without thinking, by their names in lower case; what is newer mostly thinks."""
+THINK_MODELS = r"(^|[/_-])(r1|qwq|qwen-?3|magistral|glm-4\.[15]|minimax-m|smollm-?3)"
+"""Families of open models that write their thinking into the text where nobody takes it out."""
+
 
 def rename_reasoning(body: Body, member: str, name: str = "reasoning") -> None:
     """What a vendor calls `name` in each choice's message or delta (`member`) becomes `reasoning_content`.
@@ -68,6 +73,44 @@ class ThinkSplitter:
         """What was held back in case a tag would come of it."""
         rest, self._held = self._held, ""
         return (rest, "") if self._inside else ("", rest)
+
+
+class ThinkPatch:
+    """Takes thinking out of the content of one stream's chunks, each changed in place."""
+
+    def __init__(self) -> None:
+        self._splitters: dict[object, ThinkSplitter] = {}
+
+    def __call__(self, chunk: Body) -> None:
+        for choice in chunk.get("choices") or ():
+            delta = choice.get("delta") if isinstance(choice, dict) else None
+            if not isinstance(delta, dict):
+                continue
+            index = choice.get("index")
+            splitter = self._splitters.setdefault(index if isinstance(index, int) else 0, ThinkSplitter())
+            text = delta.get("content")
+            ends = bool(choice.get("finish_reason"))
+            if not (isinstance(text, str) or ends):
+                continue
+            reasoning, content = splitter.feed(text) if isinstance(text, str) else ("", "")
+            if ends:
+                more, rest = splitter.finish()
+                reasoning, content = reasoning + more, content + rest
+            if content or isinstance(text, str):
+                delta["content"] = content
+            if reasoning:
+                delta["reasoning_content"] = (delta.get("reasoning_content") or "") + reasoning
+
+
+def split_answer(body: Body) -> None:
+    """Take thinking out of the content of a whole answer's messages in place."""
+    for choice in body.get("choices") or ():
+        message = choice.get("message") if isinstance(choice, dict) else None
+        text = message.get("content") if isinstance(message, dict) else None
+        if isinstance(message, dict) and isinstance(text, str):
+            reasoning, message["content"] = split_thinking(text)
+            if reasoning:
+                message["reasoning_content"] = reasoning
 
 
 def split_thinking(text: str) -> tuple[str | None, str]:

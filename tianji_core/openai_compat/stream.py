@@ -96,7 +96,10 @@ def stream_error(
     error = chunk.get("error")
     if not error and event != "error":
         return None
-    return parse_error(error_status(error), NO_HEADERS, orjson.dumps(chunk))
+    status = chunk.get("status_code")  # Cerebras tells it beside the error
+    if not (type(status) is int and 400 <= status <= 599):
+        status = error_status(error)
+    return parse_error(status, NO_HEADERS, orjson.dumps(chunk))
 
 
 def error_status(error: object) -> int:
@@ -117,6 +120,7 @@ def error_status(error: object) -> int:
 
 _STATUS_WORDS = (
     ("rate_limit", 429),
+    ("too_many_requests", 429),
     ("overloaded", 503),
     ("invalid_request", 400),
     ("context_length", 400),

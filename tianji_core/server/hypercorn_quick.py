@@ -29,6 +29,8 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 
+from tianji_core.server.outbox import outbox_of
+
 SEEN = ("0.18.",)
 HIGH_WATER = 64 * 1024
 """Unsent bytes at which the application has to wait for the client."""
@@ -136,6 +138,7 @@ class QuickTCPServer(TCPServer):
         self.idle_task = self.timer  # type: ignore[assignment]
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
+        self._outbox = outbox_of(self.loop)
         self._closing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -150,12 +153,12 @@ class QuickTCPServer(TCPServer):
             if not event.data:
                 return
             if not self._unsent:
-                self.loop.call_soon(self._flush)
+                self._outbox.add(self)
             self._unsent.append(event.data)
             self._unsent_bytes += len(event.data)
             # All that is not with the kernel yet: an application that never waits must not pile it up here.
             if self._unsent_bytes + self.writer.transport.get_write_buffer_size() > HIGH_WATER:
-                self._flush()
+                self.flush()
                 try:
                     await self.writer.drain()
                 except (ConnectionError, RuntimeError):
@@ -166,7 +169,7 @@ class QuickTCPServer(TCPServer):
             else:
                 self.timer.cancel()
         else:
-            self._flush()
+            self.flush()
             await super().protocol_send(event)
 
     async def _read_data(self) -> None:
@@ -188,7 +191,7 @@ class QuickTCPServer(TCPServer):
         if self._closing is None:
             self._closing = self.loop.create_task(self._initiate_server_close())
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         if self._unsent:
             data = b"".join(self._unsent)
             self._unsent.clear()

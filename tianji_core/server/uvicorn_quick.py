@@ -1,9 +1,7 @@
 """Uvicorn with writes that go out back to back, and with pieces of streams that need no coroutine.
 
-A write to a socket costs more than all else that is done for a piece of a stream, and most of that is waking whoever
-reads it. Uvicorn writes as soon as there is something to write, with work for other connections in between, so that the
-reader has fallen asleep again each time. Here what is written in one round of the event loop waits for the end of the
-round. Then all of it goes out: one write for each connection, one right after the other.
+Uvicorn writes as soon as there is something to write. Here what is written in one round of the event loop waits for
+the end of the round, where all of it goes out: one write for each connection, one right after the other (see `outbox`).
 
 Framing, checks, limits and shutdown stay uvicorn's own. The class leaned on is internal to it, so this is only put in
 place for versions that the tests have seen; with others uvicorn runs as it comes.
@@ -14,38 +12,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tianji_core.server.asgi import PUSH
+from tianji_core.server.outbox import Outbox, outbox_of
 
 SEEN = ("0.54.",)
 HIGH_WATER = 64 * 1024
 """With so many bytes a connection does not wait for the end of the round: its client may have to be waited for."""
-
-
-class Outbox:
-    """The connections of one event loop that have something to write at the end of its round."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: list[Outlet] = []
-
-    def add(self, outlet: Outlet) -> None:
-        if not self._waiting:
-            self._loop.call_soon(self._send)
-        self._waiting.append(outlet)
-
-    def _send(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for outlet in waiting:
-            try:
-                outlet.flush()
-            except Exception as error:  # of one connection; the others have their turn all the same
-                self._loop.call_exception_handler({"message": "a write failed", "exception": error})
 
 
 class Outlet:
@@ -90,10 +67,7 @@ class QuickProtocol(HttpToolsProtocol):
     """HTTP/1.1 on one connection, with the extension PUSH for its requests."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        outbox = _outboxes.get(self.loop)
-        if outbox is None:
-            outbox = _outboxes[self.loop] = Outbox(self.loop)
-        outlet = Outlet(transport, outbox)
+        outlet = Outlet(transport, outbox_of(self.loop))
         super().connection_made(cast(asyncio.Transport, outlet))
         self._extensions = {PUSH: {"push": pusher(outlet, self.flow)}}
 
@@ -113,9 +87,6 @@ def pusher(outlet: Outlet, flow: FlowControl) -> Callable[[bytes], bool]:
         return True
 
     return push
-
-
-_outboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Outbox] = WeakKeyDictionary()
 
 
 def protocol() -> str:

@@ -10,8 +10,8 @@ import pytest
 from tianji_core.api.errors import UnsupportedParamsError
 from tianji_core.api.http import UpstreamRequest
 from tianji_core.api.provider import ModelRequest
+from tianji_core.openai_compat.openai_models import family_of
 from tianji_provider_openai import OpenAI, OpenAISettings
-from tianji_provider_openai.params import family_of
 
 
 def provider(**settings: Any) -> OpenAI:

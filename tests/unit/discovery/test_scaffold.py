@@ -138,6 +138,17 @@ def test_descriptions_survive_toml():
     }
 
 
+def test_extras():
+    from tianji_core.discovery.scaffold import Project, render_pyproject
+
+    extras = {"identity": ("azure-identity>=1.19",), "all": ("a", "b>=2")}
+    made = tomllib.loads(
+        render_pyproject(Project(BY_SHORT["provider"], ("a",), "tianji-provider-a", "A", extras=extras))
+    )
+    found = made["project"]["optional-dependencies"]
+    assert {name: tuple(lines) for name, lines in found.items()} == {**extras, "test": ("tianji-core[testing]",)}
+
+
 def test_a_project_has_the_metadata_it_would_be_installed_with(tmp_path, clean_imports):
     registry = registry_of(create("provider", "acme", tmp_path))
     (found,) = registry.installed()

@@ -20,6 +20,7 @@ class Settings(ProviderSettings):
     region: str | None = Field(None, description="Where it runs")
     client_secret: str | None = Field(None, repr=False, description="What it proves itself with")
     api_version: str | None = Field(None, description="The version of its API")
+    base_model: str | None = Field(None, description="The model behind a name")
 
 
 class Cloud(OpenAICompatible):
@@ -96,6 +97,14 @@ def test_both_names_of_the_address(build, own, lent):
     assert build({"litellm_credential_name": "c"}, values).api_base == "https://lent.test/v1"
     deployment = build({"litellm_credential_name": "c", own: "https://own.test/v1"}, values)
     assert deployment.api_base == "https://own.test/v1"
+
+
+def test_the_model_that_a_name_hides(build):
+    at = {"api_base": "http://v"}
+    assert build(at).provider.settings.base_model is None
+    assert build({**at, "base_model": "o3"}).provider.settings.base_model == "o3"
+    row = {"model_name": "m", "litellm_params": {"model": "cloud/up", **at}, "model_info": {"base_model": "azure/o3"}}
+    assert build({}, model_list=[row]).provider.settings.base_model == "azure/o3"
 
 
 def test_the_id_does_not_depend_on_the_credential(build):

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, RateLimitError
-from tianji_core.api.provider import ProviderSettings
+from tianji_core.api.provider import ModelRequest, ProviderSettings
 from tianji_core.gateway.transforms import Relay, Translation, relay_for
 from tianji_core.openai_compat import OpenAICompatible, OpenAIStreamDecoder
 from tianji_core.testing.openai_samples import ERROR_STREAM, STREAMS, USAGE, chat_chunks, sse
@@ -18,6 +18,7 @@ from tianji_core.translate.completions import chat_chunk_to_completion
 
 NAME = 'my "new" model ☂'
 DONE = b"data: [DONE]\n\n"
+CHAT = ModelRequest("chat", "m", {"model": "m", "messages": []}, stream=True)
 
 
 class Vendor(OpenAICompatible):
@@ -272,12 +273,20 @@ def test_reshaping():
 
 def test_who_is_relayed():
     vendor = Vendor(ProviderSettings(api_base="http://v"))
-    assert isinstance(relay_for(vendor, "m", wants_usage=False, keep=False), Relay)
+    assert isinstance(relay_for(vendor, CHAT, "m", wants_usage=False, keep=False), Relay)
 
     class Own(Vendor):
         relays = False
 
-    assert relay_for(Own(ProviderSettings(api_base="http://v")), "m", wants_usage=False, keep=False) is None
+    assert relay_for(Own(ProviderSettings(api_base="http://v")), CHAT, "m", wants_usage=False, keep=False) is None
+
+    class Thinker(Vendor):
+        think_models = "r1"
+
+    thinker = Thinker(ProviderSettings(api_base="http://v"))
+    aloud = ModelRequest("chat", "deepseek-R1", {"model": "deepseek-R1", "messages": []}, stream=True)
+    assert isinstance(relay_for(thinker, CHAT, "m", wants_usage=False, keep=False), Relay)
+    assert relay_for(thinker, aloud, "m", wants_usage=False, keep=False) is None
 
 
 ODD = [

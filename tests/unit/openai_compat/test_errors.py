@@ -57,6 +57,17 @@ TABLE = [
     (400, "prompt is too long: 9 tokens > 8 maximum", None, ContextWindowExceededError),
     (400, "The prompt (length 100) is longer than the maximum model length of 32.", None, ContextWindowExceededError),
     (400, "Your request exceeded model token limit: 8192", None, ContextWindowExceededError),
+    (400, "Please reduce it. Current length is 9001 while limit is 8192", None, ContextWindowExceededError),
+    (400, "Maximum input length is 512 tokens", None, ContextWindowExceededError),
+    (
+        400,
+        "This model's maximum prompt length is 8 but the request contains 9 tokens.",
+        None,
+        ContextWindowExceededError,
+    ),
+    (422, "`inputs` tokens + `max_new_tokens` must be <= 8193", None, ContextWindowExceededError),
+    (400, "Content Exists Risk", None, ContentPolicyViolationError),
+    (403, "Content violates usage guidelines. Failed check: X", None, ContentPolicyViolationError),
     (400, "Incorrect API key provided: sk-x.", None, AuthenticationError),
     (413, "Request too large for m on tokens per min (TPM)", None, RateLimitError),
     (500, "This model's maximum context length is 8192 tokens.", None, InternalServerError),
@@ -79,6 +90,20 @@ def test_classify(status, message, code, kind):
 def test_a_filter_that_tells_itself_by_its_type():
     error = classify(400, "High risk.", kind="content_filter")
     assert type(error) is ContentPolicyViolationError
+
+
+def test_what_azures_filter_found():
+    inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {"hate": {"filtered": True}}}
+    fields = {"message": "No.", "code": "BadRequest", "innererror": inner}
+    error = parse_error(400, Headers(), json.dumps({"error": fields}).encode(), "p")
+    assert isinstance(error, ContentPolicyViolationError)
+    assert error.detail == {"innererror": inner, "inner_error": inner, "azure_error": fields}
+    other = parse_error(400, Headers(), b'{"error": {"message": "No.", "innererror": {"code": 7}}}', "p")
+    assert not isinstance(other, ContentPolicyViolationError)
+
+
+def test_a_prompt_too_long_that_is_called_unprocessable():
+    assert isinstance(classify(422, "Prompt has too many tokens: 9"), ContextWindowExceededError)
 
 
 def test_codes_under_another_name():

@@ -6,7 +6,14 @@ import copy
 
 import pytest
 
-from tianji_core.openai_compat.messages import FOREIGN, clean_message, clean_messages, clean_tools
+from tianji_core.openai_compat.messages import (
+    FOREIGN,
+    clean_message,
+    clean_messages,
+    clean_tools,
+    plain_content,
+    rename_member,
+)
 
 MARKER = {"type": "ephemeral"}
 KEEPS = FOREIGN - {"cache_control"}
@@ -62,6 +69,37 @@ def test_what_needs_no_change_stays_the_same_object():
 def test_tools():
     assert clean_tools([TOOL]) == [{"type": "function", "function": {"name": "f"}}]
     assert clean_tools([TOOL], KEEPS) == [TOOL]
+
+
+def test_members_of_tools_that_are_foreign():
+    strict = {"type": "function", "strict": True, "function": {"name": "f", "strict": True}}
+    before = copy.deepcopy(strict)
+    assert clean_tools([strict, "odd"], FOREIGN | {"strict"}) == [
+        {"type": "function", "function": {"name": "f"}},
+        "odd",
+    ]
+    assert clean_tools([strict]) == [strict] == [before]
+
+
+def test_parts_of_text_become_one_text():
+    texts = {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": None}]}
+    mixed = {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "file", "file": {}}]}
+    plain = {"role": "user", "content": "x"}
+    assert plain_content([texts, mixed, plain, "odd"]) == [{"role": "user", "content": "a"}, mixed, plain, "odd"]
+    assert plain_content([{"content": []}, {}]) == [{"content": ""}, {}]
+    assert isinstance(texts["content"], list)
+
+
+def test_members_of_messages_under_another_name():
+    thought = {"role": "assistant", "content": "x", "reasoning_content": "y"}
+    other = {"role": "user", "content": "z"}
+    assert rename_member([thought, other, 5], "reasoning_content", "reasoning") == [
+        {"role": "assistant", "content": "x", "reasoning": "y"},
+        other,
+        5,
+    ]
+    assert rename_member([thought], "reasoning_content", None) == [{"role": "assistant", "content": "x"}]
+    assert "reasoning_content" in thought
 
 
 def test_signatures_of_gemini_stay_here() -> None:

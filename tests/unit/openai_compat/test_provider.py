@@ -118,3 +118,65 @@ def test_rerank_answers_are_levelled():
     assert acme().parse_response(request(operation="rerank"), reply) == wanted
     with pytest.raises(BadGatewayError):
         acme().parse_response(request(operation="rerank"), UpstreamReply(200, Headers(), b"{}"))
+
+
+class Odd(Acme):
+    lacking: ClassVar = {"speech": frozenset({"speed"})}
+    ignored_params = frozenset({"user"})
+    renamed_params: ClassVar = {"max_completion_tokens": "max_tokens"}
+    renamed_values: ClassVar = {"reasoning_effort": {"minimal": "low"}}
+    plain_models = "llama"
+    think_models = "r1"
+    text_as_string = True
+    reasoning_back = "reasoning"
+    finish_reasons: ClassVar = {"eos": "stop"}
+    capabilities = OpenAICompatible.capabilities.lacking("json_schema").having(operations=("speech",))
+
+
+def sent(provider, **members):
+    body = {"model": "m", "messages": [], **members}
+    return json.loads(provider.build_request(request(body=body, drop_params=bool(members.pop("drop", False)))).body)
+
+
+def test_parameters_that_only_some_operations_or_models_lack():
+    odd = Odd(ProviderSettings(api_key="k"))
+    assert "speed" not in odd.supported_params("m", "speech")
+    assert "speed" in acme(api_key="k").supported_params("m", "speech")
+    assert "reasoning_effort" in odd.supported_params("r1", "chat")
+    assert "reasoning_effort" not in odd.supported_params("Llama-3", "chat")
+
+
+def test_words_under_other_names():
+    odd = Odd(ProviderSettings(api_key="k"))
+    body = sent(odd, max_completion_tokens=5, reasoning_effort="minimal", user="u", top_k=1)
+    assert body == {"model": "m", "messages": [], "max_tokens": 5, "reasoning_effort": "low", "top_k": 1}
+
+
+def test_messages_as_the_vendor_takes_them():
+    odd = Odd(ProviderSettings(api_key="k"))
+    picture = {"type": "image_url", "image_url": {"url": "https://a.test/b.png"}}
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "a, "}, {"type": "text", "text": "b"}]},
+        {"role": "user", "content": [{"type": "text", "text": "c"}, picture]},
+        {"role": "assistant", "content": "d", "reasoning_content": "because"},
+    ]
+    assert sent(odd, messages=messages)["messages"] == [
+        {"role": "user", "content": "a, b"},
+        messages[1],
+        {"role": "assistant", "content": "d", "reasoning": "because"},
+    ]
+
+
+def test_an_answer_of_a_model_that_thinks_aloud():
+    odd = Odd(ProviderSettings(api_key="k"))
+    choice = {"message": {"role": "assistant", "content": "<think>a</think>b"}, "finish_reason": "eos"}
+    reply = UpstreamReply(200, Headers(), json.dumps({"choices": [choice]}).encode())
+    assert odd.parse_response(request(model="R1"), reply)["choices"][0] == {
+        "message": {"role": "assistant", "content": "b", "reasoning_content": "a"},
+        "finish_reason": "stop",
+    }
+    assert odd.parse_response(request(), reply)["choices"][0]["message"]["content"] == "<think>a</think>b"
+    chunks = odd.stream_decoder(request(model="R1", stream=True)).feed(
+        b'data: {"choices": [{"index": 0, "delta": {"content": "<think>a"}}]}\n\n'
+    )
+    assert chunks[0]["choices"][0]["delta"] == {"content": "", "reasoning_content": "a"}

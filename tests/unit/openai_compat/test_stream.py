@@ -52,6 +52,10 @@ def test_errors_inside():
     assert found.error.message == "m"
     found, _ = run(b'data: {"error": {"message": "m", "code": "503"}}\n\n')
     assert isinstance(found.error, ServiceUnavailableError)
+    found, _ = run(b'data: {"error": {"message": "m", "type": "x"}, "status_code": 429}\n\n')
+    assert isinstance(found.error, RateLimitError)
+    found, _ = run(b'data: {"error": {"message": "m", "type": "too_many_requests_error"}, "status_code": null}\n\n')
+    assert isinstance(found.error, RateLimitError)
     found, chunks = run(b'data: {"error": null, "choices": []}\n\ndata: [DONE]\n\n')
     assert found.error is None
     assert len(chunks) == 1

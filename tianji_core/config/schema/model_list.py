@@ -154,7 +154,10 @@ class ModelInfo(Block):
     max_input_tokens: Whole | None = key(None, "Longest prompt, in tokens.", usage="B")
     max_output_tokens: Whole | None = key(None, "Longest answer, in tokens.", usage="B")
 
-    base_model = later(None, "The model whose price and limits hold.", kind="text")
+    base_model: Text | None = key(
+        None, "The model that a deployment's name hides (Azure): its parameters hold.", usage="B"
+    )
+
     access_groups = later(None, "Group names that keys and teams may be given.", kind="list of names")
     input_cost_per_token = later(None, "Price of a prompt token.", kind="number")
     output_cost_per_token = later(None, "Price of an answer token.", kind="number")

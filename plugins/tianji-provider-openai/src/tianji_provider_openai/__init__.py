@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Capabilities, Feature, ModelRequest, Operation, ProviderSettings
-from tianji_core.openai_compat import OpenAICompatible
-from tianji_provider_openai.params import adjust_params, family_of
+from tianji_core.api.provider import Capabilities, ProviderSettings
+from tianji_core.openai_compat import OpenAIModels
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
@@ -21,14 +20,14 @@ class OpenAISettings(ProviderSettings):
     project: str | None = Field(None, description="Project that the vendor bills")
 
 
-class OpenAI(OpenAICompatible):
-    """OpenAI's chat and embeddings. Rules by model are in `params`."""
+class OpenAI(OpenAIModels):
+    """OpenAI's own API."""
 
     name = "openai"
     default_base = "https://api.openai.com/v1"
     api_key_env = ("OPENAI_API_KEY",)
     api_base_env = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
-    capabilities = OpenAICompatible.capabilities.having(
+    capabilities = OpenAIModels.capabilities.having(
         "audio",
         "files",
         "prompt_caching",
@@ -52,23 +51,6 @@ class OpenAI(OpenAICompatible):
         fields = super().headers()
         given = {name for name, _ in fields}
         return [*fields, *((name, value) for name, value in billed.items() if value and name not in given)]
-
-    def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
-        supported = super().supported_params(model, operation)
-        if operation != "chat" or supported is None:
-            return supported
-        return supported - family_of(model).lacks
-
-    def features(self, model: str) -> frozenset[Feature]:
-        return self.capabilities.features if "audio" in model else self.capabilities.features - {"audio"}
-
-    def system_role(self, model: str) -> str | None:
-        return family_of(model).system
-
-    def adjust_body(self, request: ModelRequest) -> None:
-        if request.operation == "chat":
-            drop = request.drop_params or self.settings.modify_params
-            adjust_params(request.body, family_of(request.model), drop=drop)
 
 
 class OpenAIText(OpenAI):

@@ -1,4 +1,4 @@
-"""Which parameters which of OpenAI's models take.
+"""OpenAI's own models, wherever they are hosted: which parameters which of them take.
 
 The families come from OpenAI's model pages and API reference; the first whose pattern fits counts. A name that fits
 none (fine-tunes, other people's models behind `api_base`) is treated like gpt-4o.
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tianji_core.api.errors import UnsupportedParamsError
-from tianji_core.api.provider import Body
+from tianji_core.api.provider import Body, Feature, ModelRequest, Operation
+from tianji_core.openai_compat.provider import OpenAICompatible
 
 THINKING = frozenset({"reasoning_effort", "verbosity"})
 SAMPLING = frozenset({"temperature", "top_p", "logprobs", "top_logprobs"})
@@ -84,7 +85,32 @@ def family_of(model: str) -> Family:
     return next((family for family in FAMILIES if re.match(family.pattern, name)), OTHER)
 
 
-def adjust_params(body: Body, family: Family, *, drop: bool) -> None:
+class OpenAIModels(OpenAICompatible):
+    """The base of those who host OpenAI's models."""
+
+    def family(self, model: str) -> Family:
+        """The rules for what this host calls `model`."""
+        return family_of(model)
+
+    def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
+        supported = super().supported_params(model, operation)
+        if operation != "chat" or supported is None:
+            return supported
+        return supported - self.family(model).lacks
+
+    def features(self, model: str) -> frozenset[Feature]:
+        return self.capabilities.features if "audio" in model else self.capabilities.features - {"audio"}
+
+    def system_role(self, model: str) -> str | None:
+        return self.family(model).system
+
+    def adjust_body(self, request: ModelRequest) -> None:
+        if request.operation == "chat":
+            drop = request.drop_params or self.settings.modify_params
+            adjust_params(request.body, self.family(request.model), drop=drop, provider=self.name)
+
+
+def adjust_params(body: Body, family: Family, *, drop: bool, provider: str) -> None:
     """Say in place what the family's models understand.
 
     Raises UnsupportedParamsError for a value that they do not take, unless it is to be dropped.
@@ -106,6 +132,6 @@ def adjust_params(body: Body, family: Family, *, drop: bool) -> None:
                 f"{body.get('model')} takes {name} only as {NEUTRAL[name]}. To drop other values set "
                 "`drop_params: true` in litellm_settings or litellm_params.",
                 param=name,
-                provider="openai",
+                provider=provider,
             )
         del body[name]

@@ -1,0 +1,48 @@
+"""Claude in Foundry: Anthropic's Messages API at an address of Azure's."""
+
+from __future__ import annotations
+
+import orjson
+
+from tianji_core.api.http import UpstreamReply, UpstreamRequest
+from tianji_core.api.provider import Body, ModelRequest, StreamDecoder
+from tianji_core.translate.anthropic.betas import HEADER, join_betas
+from tianji_core.translate.anthropic.hosts import ANTHROPIC
+from tianji_core.translate.anthropic.models import traits
+from tianji_core.translate.anthropic.request import chat_to_anthropic
+from tianji_core.translate.anthropic.response import ReplyContext, parse_message
+from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
+
+VERSION = "2023-06-01"
+
+
+def build_request(
+    request: ModelRequest, url: str, headers: list[tuple[str, str]], known_as: str, *, modify: bool
+) -> UpstreamRequest:
+    """The request for Claude; `known_as` is the model that a deployment's name hides."""
+    translated = chat_to_anthropic(request.body, traits(known_as), modify=modify, drop=request.drop_params)
+    body = ANTHROPIC.body(translated, request.model, stream=request.stream)
+    fields = [(name, value) for name, value in headers if name != HEADER]
+    if not any(name == "anthropic-version" for name, _ in fields):
+        fields.append(("anthropic-version", VERSION))
+    betas = join_betas(dict(headers).get(HEADER), translated.betas, request.headers.get(HEADER))
+    if betas:
+        fields.append((HEADER, betas))
+    return UpstreamRequest("POST", url, fields, orjson.dumps(body))
+
+
+def parse_response(request: ModelRequest, reply: UpstreamReply, provider: str) -> Body:
+    return parse_message(reply.body, ReplyContext.of(request.body, request.model, provider))
+
+
+def stream_decoder(request: ModelRequest, provider: str) -> StreamDecoder:
+    return AnthropicStreamDecoder(ReplyContext.of(request.body, request.model, provider))
+
+
+def is_error(body: bytes) -> bool:
+    """Whether an error is in Anthropic's shape."""
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and value.get("type") == "error"
