@@ -86,13 +86,16 @@ class TestClaude(_OnVertex):
 class LlamaOnVertex(VertexProvider):
     """The provider as far as models go that speak OpenAI's format."""
 
-    capabilities = OpenAICompatible.capabilities.lacking(operations=("embeddings",))
+    capabilities = OpenAICompatible.capabilities
 
 
 class TestLlama(_OnVertex):
     provider_class = LlamaOnVertex
     model = "meta/llama-3.3-70b-instruct-maas"
-    urls: ClassVar = {"chat": f"{HOST}/endpoints/openapi/chat/completions"}
+    urls: ClassVar = {
+        "chat": f"{HOST}/endpoints/openapi/chat/completions",
+        "embeddings": f"{HOST}/endpoints/openapi/embeddings",
+    }
     openai_shaped = True
 
     def samples_dir(self) -> Path:

@@ -67,6 +67,61 @@ def test_versions_in_a_base_are_not_doubled() -> None:
         assert Place("global", "p", base).url("x").startswith("https://proxy.example/v1/projects/p/")
 
 
+def test_a_base_up_to_the_location() -> None:
+    base = "https://gateway.example/google-vertex-ai/v1/projects/q/locations/l"
+    made = provider(api_base=base, vertex_project=None)
+    assert made.build_request(request("gemini-2.5-flash")).url == (
+        f"{base}/publishers/google/models/gemini-2.5-flash:generateContent"
+    )
+    assert made.build_request(request("zai-org/glm-5-maas")).url == f"{base}/endpoints/openapi/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("base", "model", "url"),
+    [
+        ("publishers/google/models/g", "gemini-2.5-flash", "publishers/google/models/g:streamGenerateContent?alt=sse"),
+        ("endpoints/7:generateContent", "7", "endpoints/7:streamGenerateContent?alt=sse"),
+        ("endpoints/7", "openai/7", "endpoints/7/chat/completions"),
+        ("endpoints/7/chat/completions", "openai/7", "endpoints/7/chat/completions"),
+        ("endpoints/7:predict", "gemma/gemma-3-12b", "endpoints/7:predict"),
+        ("endpoints/7", "gemma/gemma-3-12b", "endpoints/7:predict"),
+    ],
+)
+def test_a_base_up_to_the_model(base: str, model: str, url: str) -> None:
+    root = "https://7.us-central1-1.prediction.vertexai.goog/v1/projects/p/locations/us-central1"
+    assert provider(api_base=f"{root}/{base}").build_request(request(model, stream=True)).url == f"{root}/{url}"
+
+
+@pytest.mark.parametrize(
+    ("model", "location"),
+    [
+        ("gemini-3-pro-preview", "global"),
+        ("zai-org/glm-4.7-maas", "global"),
+        ("gemini-2.5-flash", "us-central1"),
+        ("gemini-embedding-001", "us-central1"),
+        ("meta/llama-4-scout-maas", "us-central1"),
+    ],
+)
+def test_where_a_model_is_if_nobody_says(model: str, location: str) -> None:
+    assert f"/locations/{location}/" in provider(model=model).build_request(request(model)).url
+    there = provider(model=model, vertex_location="europe-west1").build_request(request(model))
+    assert "/locations/europe-west1/" in there.url
+
+
+def test_the_longer_names_of_the_settings() -> None:
+    given = {"vertex_ai_project": "q", "vertex_ai_location": "eu", "vertex_ai_credentials": USER, "api_key": "unused"}
+    built = VertexProvider(VertexSettings.model_validate(given)).build_request(request("gemini-2.5-flash"))
+    assert built.url.startswith("https://aiplatform.eu.rep.googleapis.com/v1/projects/q/locations/eu/")
+    assert "x-goog-api-key" not in dict(built.headers)
+
+
+def test_an_endpoint_that_is_no_number() -> None:
+    made = provider(use_psc_endpoint_format=True, api_base="http://10.96.32.8")
+    assert made.build_request(request("gemini/mg-endpoint-1")).url == (
+        "http://10.96.32.8/v1/projects/p/locations/us-central1/endpoints/mg-endpoint-1:generateContent"
+    )
+
+
 def test_places_from_the_environment() -> None:
     environ = {"VERTEX_LOCATION": "global", "VERTEXAI_API_BASE": "https://proxy.example"}
     url = provider(environ).build_request(request("gemini-2.5-flash")).url
@@ -173,7 +228,8 @@ def test_features() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "operation"), [("claude-opus-4-6", "images"), ("meta/llama-4-scout-maas", "embeddings")]
+    ("model", "operation"),
+    [("claude-opus-4-6", "images"), ("meta/llama-4-scout-maas", "images"), ("mistral-large", "embeddings")],
 )
 def test_what_a_publisher_does_not_do(model: str, operation: Operation) -> None:
     with pytest.raises(UnsupportedCapabilityError):
@@ -224,10 +280,39 @@ def test_pictures_to_embed() -> None:
     }
 
 
+@pytest.mark.parametrize(("model", "member"), [("12345", "inputs"), ("bge/12345", "prompt")])
+def test_endpoints_of_ones_own_that_embed(model: str, member: str) -> None:
+    built = provider().build_request(request(model, "embeddings", input=["a", "b"]))
+    assert built.url == f"{IN}/endpoints/12345:predict"
+    assert sent(built)["instances"] == [{member: "a"}, {member: "b"}]
+    for vector in ([0.5, 1.0], [[0.5, 1.0]]):
+        found = read(model, {"predictions": [vector, vector]}, input=["a", "b"])
+        assert [each["embedding"] for each in found["data"]] == [[0.5, 1.0]] * 2
+
+
+def test_open_models_that_embed() -> None:
+    built = provider().build_request(request("intfloat/multilingual-e5-small-maas", "embeddings", input=["a"]))
+    assert built.url == f"{IN}/endpoints/openapi/embeddings"
+    assert sent(built) == {"model": "intfloat/multilingual-e5-small-maas", "input": ["a"]}
+
+
+def test_litellms_words_for_texts() -> None:
+    body = embed("text-embedding-005", input="a", input_type="RETRIEVAL_QUERY", auto_truncate=False)
+    assert body == {
+        "instances": [{"content": "a", "task_type": "RETRIEVAL_QUERY"}],
+        "parameters": {"autoTruncate": False},
+    }
+
+
 def test_newer_models_have_a_method_of_their_own() -> None:
     built = provider().build_request(request("gemini-embedding-2", "embeddings", input=["a"], dimensions=2))
     assert built.url == f"{IN}/publishers/google/models/gemini-embedding-2:embedContent"
     assert sent(built) == {"content": {"parts": [{"text": "a"}]}, "outputDimensionality": 2}
+    assert embed("gemini-embedding-2", input="gs://b/a.png", input_type="CLUSTERING", auto_truncate=True) == {
+        "content": {"parts": [{"file_data": {"file_uri": "gs://b/a.png", "mime_type": "image/png"}}]},
+        "taskType": "CLUSTERING",
+        "autoTruncate": True,
+    }
 
 
 @pytest.mark.parametrize("model", ["text-embedding-005", "gemini-embedding-2"])

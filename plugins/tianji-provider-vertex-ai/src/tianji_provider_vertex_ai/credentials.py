@@ -56,7 +56,7 @@ def credential_of(settings: VertexSettings) -> Credential:
 
     Raises ValueError for one that cannot be read; its text says where, never what.
     """
-    given: Any = settings.vertex_credentials or settings.env(*CREDENTIALS_ENV) or _default_file(settings)
+    given: Any = settings.credentials or settings.env(*CREDENTIALS_ENV) or _default_file(settings)
     if given is None:
         return MetadataServer(settings.env("GCE_METADATA_HOST") or METADATA_HOST)
     return GoogleCredential(_read(given))

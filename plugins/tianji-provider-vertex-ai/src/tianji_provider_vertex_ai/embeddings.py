@@ -17,14 +17,19 @@ from tianji_core.translate.gemini.operations import Asked
 from tianji_core.translate.media import parse_data_uri
 from tianji_core.translate.shapes import as_count, as_list, as_object, objects
 
+BGE = "bge/"
+"""Put before the number of an endpoint with a BGE model, as LiteLLM has it."""
 _NEWER = re.compile(r"gemini-embedding-(?!001|exp)")
 _OF_TEXTS = ("task_type", "title")
+_RENAMED = {"input_type": "task_type"}
+_PARAMETERS = {"auto_truncate": "autoTruncate", "output_dimensionality": "outputDimensionality"}
 _NOT_PARAMETERS = frozenset({"dimensions", "encoding_format", "input", "model", "user", *_OF_TEXTS})
 _VIDEOS = (".mp4", ".mov", ".mpeg", ".mpg", ".avi", ".wmv", ".flv", ".webm")
 
 
 def ask(body: Body, model: str) -> Asked:
     """What is sent for the texts of a body, or for the first if the model takes no more. Raises BadRequestError."""
+    body = {_RENAMED.get(name, name): value for name, value in body.items()}
     texts = texts_of(body.get("input"))
     if not texts:
         raise BadRequestError("input holds no text.", param="input")
@@ -36,11 +41,14 @@ def ask(body: Body, model: str) -> Asked:
     multimodal = model.startswith("multimodalembedding")
     own = {name: body[name] for name in _OF_TEXTS if body.get(name) is not None}
     parameters: Body = {
-        name: value for name, value in body.items() if name not in _NOT_PARAMETERS and value is not None
+        _PARAMETERS.get(name, name): value
+        for name, value in body.items()
+        if name not in _NOT_PARAMETERS and value is not None
     }
     if body.get("dimensions") is not None:
         parameters["dimension" if multimodal else "outputDimensionality"] = body["dimensions"]
-    instances = [_instance(text) if multimodal else {"content": text, **own} for text in texts]
+    member = _member(model)
+    instances = [_instance(text) if multimodal else {member: text, **own} for text in texts]
     return Asked("predict", {"instances": instances, "parameters": parameters})
 
 
@@ -53,8 +61,8 @@ def read(answer: dict[str, Any], body: Body, model: str) -> Body:
     """Any of these models' answers in OpenAI's form. Raises BadGatewayError if it holds no vectors."""
     if "predictions" not in answer:
         return gemini_to_embeddings(answer, body, model)
-    predictions = objects(answer.get("predictions"))
-    counted = [as_object(as_object(each.get("embeddings")).get("statistics")) for each in predictions]
+    predictions = as_list(answer.get("predictions"))
+    counted = [as_object(as_object(as_object(each).get("embeddings")).get("statistics")) for each in predictions]
     tokens = sum(_tokens(each.get("token_count")) for each in counted)
     made = embeddings_answer(
         [_vector(each) for each in predictions] or None,
@@ -93,8 +101,16 @@ def _instance(text: str) -> Body:
     return {"text": text}
 
 
-def _vector(prediction: Body) -> Any:
-    """A prediction's vector; of the multimodal model's, the one of what it was given."""
+def _member(model: str) -> str:
+    """What a text is called: Model Garden's containers for embeddings have words of their own."""
+    return "prompt" if model.startswith(BGE) else "inputs" if model.isdigit() else "content"
+
+
+def _vector(given: Any) -> Any:
+    """A prediction's vector; of the multimodal model's, the one of what it was given. Containers answer bare ones."""
+    if isinstance(given, list):
+        return given[0] if len(given) == 1 and isinstance(given[0], list) else given
+    prediction = as_object(given)
     values = as_object(prediction.get("embeddings")).get("values")
     videos = objects(prediction.get("videoEmbeddings"))
     of_video = videos[0].get("embedding") if videos else None

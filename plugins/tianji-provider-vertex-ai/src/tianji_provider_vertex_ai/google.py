@@ -27,9 +27,10 @@ PREFIX = "gemini/"
 class Google(Publisher):
     """Gemini and its kin."""
 
-    def __init__(self, place: Place, *, modify: bool) -> None:
+    def __init__(self, place: Place, *, modify: bool, endpoints: bool = False) -> None:
         self._place = place
         self._modify = modify
+        self._endpoints = endpoints
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str]:
         return operations.supported_params(bare_name(model), operation)
@@ -49,7 +50,7 @@ class Google(Publisher):
                 request.operation, model, request.body, request.stream, request.headers, request.drop_params
             )
             asked = operations.ask(named, modify=self._modify)
-        url = self._place.url(_path(model), asked.method, query=asked.query)
+        url = self._place.url(self._path(model), asked.method, query=asked.query)
         return UpstreamRequest("POST", url, JSON_HEADERS.copy(), orjson.dumps(asked.body))
 
     def parse(self, request: ModelRequest, reply: UpstreamReply) -> Body | Binary:
@@ -64,15 +65,17 @@ class Google(Publisher):
             raise UnsupportedCapabilityError(f"Provider {NAME!r} streams no {request.operation}.", provider=NAME)
         return GeminiStreamDecoder(ReplyContext.of(request.body, bare_name(request.model), NAME))
 
+    def _path(self, model: str) -> str:
+        """A model of one's own is an endpoint of the project, with a number for a name."""
+        name = model.removeprefix(embeddings.BGE)
+        if name.isdigit() or self._endpoints or name != model:
+            return f"endpoints/{model_name(name)}"
+        return f"publishers/google/models/{model_name(model)}"
+
 
 def bare_name(model: str) -> str:
     """The model's name without what was put before it to say which format it speaks."""
     return model.removeprefix(PREFIX).removeprefix("google/")
-
-
-def _path(model: str) -> str:
-    """A fine-tuned model is an endpoint of the project, with a number for a name."""
-    return f"endpoints/{model}" if model.isdigit() else f"publishers/google/models/{model_name(model)}"
 
 
 def _is_unreadable(url: str) -> bool:

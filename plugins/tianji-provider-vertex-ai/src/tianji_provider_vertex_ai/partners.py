@@ -6,13 +6,12 @@ Source: Google's "Model as a service", "Mistral AI models" and "Self-deployed mo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
+from tianji_core.api.errors import UnsupportedCapabilityError
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import (
     Binary,
     Body,
-    Capabilities,
     ModelRequest,
     Operation,
     ProviderSettings,
@@ -26,6 +25,8 @@ PUBLISHERS = {"codestral": "mistralai", "jamba": "ai21", "mistral": "mistralai"}
 """Models that are asked by `rawPredict`, by the beginning of their names."""
 _OWN_ENDPOINT = "openai/"
 """Put before the number of an endpoint of one's own, as LiteLLM has it."""
+_ROUTES: dict[Operation, str] = {"chat": "chat/completions", "embeddings": "embeddings"}
+FEATURES = OpenAICompatible.capabilities.features
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +44,25 @@ def publisher_of(model: str) -> str | None:
     return next((name for start, name in PUBLISHERS.items() if model.startswith(start)), None)
 
 
-def target_of(model: str) -> Target:
-    """Where a model is."""
-    publisher = publisher_of(model)
+def target_of(model: str, operation: Operation) -> Target:
+    """Where a model is asked for something. Raises UnsupportedCapabilityError."""
+    publisher, route = publisher_of(model), _ROUTES.get(operation)
+    if route is None or (publisher is not None and operation != "chat"):
+        raise UnsupportedCapabilityError(f"Model {model!r} has no {operation}.", provider=NAME)
     if publisher is not None:
         # The version behind the `@` is for the path.
         return Target(f"publishers/{publisher}/models/{model_name(model)}", model.partition("@")[0], raw=True)
     number = model.removeprefix(_OWN_ENDPOINT)
     if number.isdigit():
-        return Target(f"endpoints/{number}/chat/completions", number)
-    return Target("endpoints/openapi/chat/completions", model)
+        return Target(f"endpoints/{number}/{route}", number)
+    return Target(f"endpoints/openapi/{route}", model)
 
 
-class _Format(OpenAICompatible):
+class Format(OpenAICompatible):
     """OpenAI's format; the addresses and the credential come from elsewhere."""
 
     name = NAME
     key_required = False
-    capabilities: ClassVar[Capabilities] = OpenAICompatible.capabilities.lacking(operations=("embeddings",))
     unsupported_params = frozenset(
         {
             "audio",
@@ -85,13 +87,13 @@ class Partners(Publisher):
 
     def __init__(self, place: Place, settings: ProviderSettings) -> None:
         self._place = place
-        self._format = _Format(settings.model_copy(update={"api_base": place.root, "api_key": None}))
+        self._format = Format(settings.model_copy(update={"api_base": place.root, "api_key": None}))
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str]:
-        return self._format.supported_params(model, operation) or frozenset()
+        return (self._format.supported_params(model, operation) or frozenset()) if operation in _ROUTES else frozenset()
 
     def build(self, request: ModelRequest) -> UpstreamRequest:
-        target = target_of(request.model)
+        target = target_of(request.model, request.operation)
         request.body["model"] = target.model
         request.body.pop("metadata", None)
         method = ("streamRawPredict" if request.stream else "rawPredict") if target.raw else ""

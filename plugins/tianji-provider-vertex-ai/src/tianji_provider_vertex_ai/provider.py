@@ -31,17 +31,17 @@ from tianji_core.translate.anthropic.errors import parse_error as parse_anthropi
 from tianji_core.translate.gemini import operations
 from tianji_core.translate.gemini.errors import error_in, parse_error
 from tianji_core.translate.shapes import as_object
-from tianji_provider_vertex_ai import claude, embeddings, partners
+from tianji_provider_vertex_ai import claude, embeddings, partners, predicted
 from tianji_provider_vertex_ai.credentials import Credential, credential_of
 from tianji_provider_vertex_ai.google import Google, bare_name
-from tianji_provider_vertex_ai.places import Place
+from tianji_provider_vertex_ai.places import Place, default_location
 from tianji_provider_vertex_ai.publisher import Publisher
 from tianji_provider_vertex_ai.ranking import Ranking
-from tianji_provider_vertex_ai.settings import LOCATION_ENV, PROJECT_ENV, VertexSettings
+from tianji_provider_vertex_ai.settings import VertexSettings
 
 AT_ONCE = 8
 """Texts that are embedded at the same time, where a model takes one for each request."""
-_OPEN_MODEL = re.compile(r"(?!google/|gemini/)[a-z0-9-]+/|.*-maas$")
+_OPEN_MODEL = re.compile(r"(?!google/|gemini/|bge/)[a-z0-9-]+/|.*-maas$")
 
 
 class VertexProvider(Provider):
@@ -57,19 +57,18 @@ class VertexProvider(Provider):
         super().__init__(settings)
         own = settings if isinstance(settings, VertexSettings) else VertexSettings(**dict(settings))
         # A key alone is Vertex AI's express mode; with a credential beside it, it is somebody else's key.
-        self.api_key = None if own.vertex_credentials else own.api_key
+        self.api_key = None if own.credentials else own.api_key
         self._credential: Credential | None = None if self.api_key else credential_of(own)
-        project = own.vertex_project or own.env(*PROJECT_ENV)
-        if project is None and self._credential is not None:
-            project = self._credential.project
-        location, base = own.vertex_location or own.env(*LOCATION_ENV), own.api_base or own.env(*self.api_base_env)
-        self._place = Place(location, project, base, keyed=self.api_key is not None)
+        project = own.project or (self._credential.project if self._credential is not None else None)
+        base = own.api_base or own.env(*self.api_base_env)
+        self._place = Place(own.location or default_location(own.model), project, base, keyed=self.api_key is not None)
         self.api_base = self._place.root
         self._tokens = TokenCache()
         self._extra = {name.lower(): value for name, value in own.extra_headers.items()}
-        self._google = Google(self._place, modify=own.modify_params)
+        self._google = Google(self._place, modify=own.modify_params, endpoints=own.use_psc_endpoint_format)
         self._claude = claude.Claude(self._place, own.cache_control_injection_points, modify=own.modify_params)
         self._partners = partners.Partners(self._place, own)
+        self._predicted = predicted.Predicted(self._place, own)
         self._ranking = Ranking(self._place)
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
@@ -79,7 +78,9 @@ class VertexProvider(Provider):
         publisher = self._publisher(model, "chat")
         if publisher is self._claude:
             return self.capabilities.features & claude.FEATURES
-        return operations.features(bare_name(model)) if publisher is self._google else self.capabilities.features
+        if publisher in (self._partners, self._predicted):
+            return self.capabilities.features & partners.FEATURES
+        return operations.features(bare_name(model))
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         if self._place.project is None and self._credential is not None:
@@ -168,6 +169,8 @@ class VertexProvider(Provider):
             return self._ranking
         if model.startswith("claude"):
             return self._claude
+        if model.startswith(predicted.PREFIX):
+            return self._predicted
         if partners.publisher_of(model) is not None or _OPEN_MODEL.match(model):
             return self._partners
         return self._google
