@@ -283,6 +283,15 @@ def test_errors(status: int, kind: str, message: str, error: type[GatewayError])
     assert type(parse_error(status, Headers(), typed, "bedrock")) is error
 
 
+def test_what_was_signed_is_not_told() -> None:
+    told = "The Canonical String for this request should have been 'POST x-amz-security-token:secret'"
+    body = json.dumps({"message": f"The request signature we calculated does not match.\n\n{told}"}).encode()
+    for kind in ("InvalidSignatureException", "SignatureDoesNotMatch"):
+        found = parse_error(403, Headers([("x-amzn-errortype", kind)]), body, "bedrock")
+        assert found.message == "The request signature we calculated does not match."
+        assert found.http_status == 401
+
+
 def test_errors_of_what_stands_in_between() -> None:
     assert parse_error(502, Headers(), b"upstream down", "bedrock").message == "upstream down"
     assert "502" in parse_error(502, Headers(), b"<html>", "bedrock").message

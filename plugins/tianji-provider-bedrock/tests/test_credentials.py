@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.session import Session
 
 from tianji_core.api.errors import AuthenticationError, BadGatewayError, RateLimitError
 from tianji_core.api.http import Headers, Media, UpstreamReply, UpstreamRequest
@@ -104,13 +107,21 @@ def test_a_role_is_assumed_once_and_again_before_it_ends() -> None:
     assert "/eu-west-1/sts/aws4_request" in signed
 
 
-@pytest.mark.parametrize("where", ["literal", "file", "variable"])
+@pytest.mark.parametrize("where", ["literal", "file", "variable", "oidc_file", "oidc_env", "oidc_env_path"])
 def test_web_identity(where: str, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("jwt\n")
-    value = {"literal": "jwt", "file": str(path), "variable": "MY_TOKEN"}[where]
+    value = {
+        "literal": "jwt",
+        "file": str(path),
+        "variable": "MY_TOKEN",
+        "oidc_file": f"oidc/file{path}",
+        "oidc_env": "oidc/env/MY_TOKEN",
+        "oidc_env_path": "oidc/env_path/MY_PATH",
+    }[where]
     network = FakeNetwork(assumed())
-    found = source({"MY_TOKEN": "jwt"}, aws_role_name=ROLE, aws_web_identity_token=value, aws_sts_endpoint="http://sts")
+    environ = {"MY_TOKEN": "jwt", "MY_PATH": str(path)}
+    found = source(environ, aws_role_name=ROLE, aws_web_identity_token=value, aws_sts_endpoint="http://sts")
     assert get(found, network).access_key == "ASIAROLE"
     assert network.requests[0].url == "http://sts"
     form = network.form()
@@ -141,6 +152,9 @@ def test_what_sts_refuses() -> None:
         get(source(**KEYS, aws_role_name=ROLE), FakeNetwork(UpstreamReply(200, Headers(), b"<html>")))
     with pytest.raises(AuthenticationError, match="aws_role_name"):
         get(source(aws_web_identity_token="jwt"))
+    for token, why in (("oidc/env/NONE", "not set"), ("oidc/google/x", "'google'")):
+        with pytest.raises(AuthenticationError, match=why):
+            get(source(aws_web_identity_token=token, aws_role_name=ROLE))
     with pytest.raises(AuthenticationError, match="file"):
         get(source(aws_web_identity_token="/nowhere/at/all", aws_role_name=ROLE))
 
@@ -168,6 +182,44 @@ def test_profiles() -> None:
         get(source())
     assert Bedrock(BedrockSettings(aws_profile_name="blue")).region == "ap-south-1"
     assert Bedrock(BedrockSettings(aws_profile_name="red")).region == "us-west-2"
+
+
+@pytest.mark.usefixtures("aws_files")
+def test_files_are_read_anew() -> None:
+    found = source(aws_profile_name="blue")
+    first = found._from_botocore()
+    path = Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"])
+    path.write_text(path.read_text().replace("AKIABLUE", "AKIANEW"))
+    assert first.value.startswith("AKIABLUE")
+    assert found._from_botocore().value.startswith("AKIANEW")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ClientError({"Error": {"Code": "AccessDenied"}}, "AssumeRole"), RuntimeError("still expired"), KeyError()],
+    ids=["ClientError", "RuntimeError", "KeyError"],
+)
+def test_what_botocore_trips_over(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Session) -> None:
+        raise error
+
+    monkeypatch.setattr(Session, "get_credentials", fail)
+    with pytest.raises(AuthenticationError, match=type(error).__name__):
+        get(source())
+
+
+def test_the_region_of_the_config_file(tmp_path: Path) -> None:
+    def region(**environ: str) -> str:
+        return Bedrock(BedrockSettings.model_validate({"environ": environ})).region
+
+    (tmp_path / ".aws").mkdir()
+    path = tmp_path / ".aws" / "config"
+    assert region(HOME=str(tmp_path)) == "us-west-2"
+    path.write_text("[default]\nregion = eu-north-1\n")
+    assert region(AWS_CONFIG_FILE=str(path)) == "eu-north-1"
+    assert region(AWS_CONFIG_FILE=str(path), AWS_REGION="us-east-1") == "us-east-1"
+    path.write_text("nonsense")
+    assert region(AWS_CONFIG_FILE=str(path)) == "us-west-2"
 
 
 # -- signatures ----------------------------------------------------------------------------------------------------
@@ -225,6 +277,16 @@ def authorized(environ: dict[str, str] | None = None, operation: Any = "chat", *
     body = {"messages": [{"role": "user", "content": "Hi"}], "query": "q", "documents": ["d"]}
     request = provider.build_request(ModelRequest(operation, "amazon.nova-lite-v1:0", body))
     return dict(asyncio.run(provider.authorize(request, FakeNetwork())).headers)
+
+
+def test_the_region_of_the_address_is_signed() -> None:
+    made = Bedrock(BedrockSettings(**KEYS, model="*"))
+    arn = "arn:aws:bedrock:eu-north-1:1:imported-model/x"
+    for model, region in (("eu-west-1/x.y", "eu-west-1"), (arn, "eu-north-1")):
+        request = made.build_request(ModelRequest("chat", model, {"messages": [{"role": "user", "content": "Hi"}]}))
+        assert request.url.startswith(f"https://bedrock-runtime.{region}.amazonaws.com/")
+        signed = dict(asyncio.run(made.authorize(request, FakeNetwork())).headers)["authorization"]
+        assert f"/{region}/bedrock/aws4_request" in signed
 
 
 def test_a_bearer_token_or_a_signature() -> None:

@@ -49,9 +49,9 @@ def provider(environ: dict[str, str] | None = None, **settings: Any) -> Bedrock:
     return Bedrock(BedrockSettings.model_validate({"api_key": "k", **settings, "environ": environ or {}}))
 
 
-def url(model: str, made: Bedrock | None = None, **more: Any) -> str:
+def url(model: str, made: Bedrock | None = None, body_with: Any = None, **more: Any) -> str:
     made = made or provider(model=model)
-    return made.build_request(ModelRequest("chat", model, {"messages": HI}, **more)).url
+    return made.build_request(ModelRequest("chat", model, {"messages": HI, **(body_with or {})}, **more)).url
 
 
 def built(operation: Any, model: str, **body: Any) -> Any:
@@ -143,6 +143,23 @@ def test_guardrails_of_invoke_are_header_fields() -> None:
     assert b"guardrail" not in request.body  # type: ignore[operator]
 
 
+def test_what_else_invoke_has_header_fields_for() -> None:
+    more = {
+        "performanceConfig": {"latency": "optimized"},
+        "service_tier": "auto",
+        "requestMetadata": {"team": "bl\u00fc"},
+    }
+    request = provider().build_request(ModelRequest("chat", "invoke/anthropic.claude-x", {"messages": HI, **more}))
+    fields = dict(request.headers)
+    assert fields["x-amzn-bedrock-performanceconfig-latency"] == "optimized"
+    assert fields["x-amzn-bedrock-service-tier"] == "default"
+    assert json.loads(fields["x-amzn-bedrock-request-metadata"]) == {"team": "bl\u00fc"}
+    assert json.loads(request.body).keys() == {"messages", "max_tokens", "anthropic_version"}  # type: ignore[arg-type]
+    for bad in ("a\r\nx: y", "\u00fc"):
+        with pytest.raises(BadRequestError):
+            url("invoke/anthropic.claude-x", body_with={"service_tier": bad})
+
+
 # -- embeddings ----------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +194,8 @@ def test_requests_for_embeddings() -> None:
     assert built("embeddings", "cohere.embed-english-v3", input=PNG) == {"images": [PNG], "input_type": "image"}
     with pytest.raises(BadRequestError):
         built("embeddings", titan, input=[[1, 2]])
+    with pytest.raises(BadRequestError, match="nothing"):
+        built("embeddings", titan, input=[])
     with pytest.raises(UnsupportedCapabilityError):
         built("embeddings", "twelvelabs.marengo", input="a")
 
@@ -201,6 +220,18 @@ def test_one_request_for_each_input_in_order_and_a_few_at_once() -> None:
     assert len(network.requests) == 29
     assert network.most == 8
     assert all(("authorization", "Bearer k") in sent.headers for sent in network.requests)
+
+
+def test_tokens_told_in_header_fields_are_added_up() -> None:
+    told = reply({"embedding": [0.5]}, x_amzn_bedrock_input_token_count="3")
+    request = ModelRequest("embeddings", "amazon.titan-embed-image-v1", {"input": ["a", "b"]})
+    joined = asyncio.run(provider().follow(request, told, FakeNetwork(lambda _: told)))
+    assert isinstance(joined, UpstreamReply)
+    found: Any = provider().parse_response(request, joined)
+    assert found["usage"]["prompt_tokens"] == 6
+    silent = asyncio.run(provider().follow(request, told, FakeNetwork(lambda _: reply({"embedding": [0.5]}))))
+    assert isinstance(silent, UpstreamReply)
+    assert "usage" not in provider().parse_response(request, silent)
 
 
 def test_one_input_that_fails_fails_the_call() -> None:

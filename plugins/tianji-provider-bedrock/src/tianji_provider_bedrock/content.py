@@ -39,7 +39,9 @@ VIDEOS = {
     "video/x-ms-wmv": "wmv",
     "video/3gpp": "three_gp",
 }
-AUDIO = frozenset({"aac", "flac", "m4a", "mka", "mp3", "mpeg", "mpga", "ogg", "opus", "pcm", "wav", "webm", "x-aac"})
+AUDIO = frozenset(
+    ["aac", "flac", "m4a", "mka", "mkv", "mp3", "mp4", "mpeg", "mpga", "ogg", "opus", "pcm", "wav", "webm", "x-aac"]
+)
 _ENDINGS = {
     **{ending: ("document", ending) for ending in ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")},
     **{ending: ("image", ending) for ending in ("png", "jpeg", "gif", "webp")},

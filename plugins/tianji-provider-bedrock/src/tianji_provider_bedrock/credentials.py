@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from tianji_core.api.errors import AuthenticationError, BadGatewayError, error_class_for
 from tianji_core.api.http import Network, UpstreamRequest
 from tianji_core.api.tokens import Token, TokenCache
+from tianji_provider_bedrock.regions import domain
 from tianji_provider_bedrock.settings import BedrockSettings
 from tianji_provider_bedrock.sigv4 import Credentials, load, sign
 
@@ -81,8 +82,21 @@ class CredentialSource:
         return role, path
 
     async def _web_token(self, source: str) -> str:
-        """The token that a setting means: a variable's name, the path of a file, or the token itself."""
-        value = self._settings.env(source) or source
+        """The token that a setting means: a variable's name, the path of a file, or the token itself.
+
+        LiteLLM's `oidc/env/NAME`, `oidc/file/PATH` and `oidc/env_path/NAME` (a variable with a path) are known too.
+        """
+        kind, _, rest = source.removeprefix("oidc/").partition("/") if source.startswith("oidc/") else ("", "", "")
+        if kind == "file":
+            value = f"/{rest.lstrip('/')}"
+        elif kind in ("env", "env_path"):
+            value = self._settings.env(rest) or ""
+        elif kind:
+            raise AuthenticationError(f"Web identity tokens from {kind!r} are not offered here.")
+        else:
+            value = self._settings.env(source) or source
+        if not value:
+            raise AuthenticationError("The variable of the web identity token is not set.")
         if not value.startswith(("/", "./")):
             return value
         try:
@@ -124,7 +138,7 @@ class CredentialSource:
 
     def _from_botocore(self) -> Token:
         """Credentials of a profile, or of whatever botocore finds. Runs in a thread."""
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
 
         load()
@@ -135,32 +149,16 @@ class CredentialSource:
             if self._chain is None:
                 raise AuthenticationError(_NONE)
             frozen = self._chain.get_frozen_credentials()
-        except (BotoCoreError, OSError) as error:
+        except (BotoCoreError, ClientError, OSError, RuntimeError, ValueError, KeyError) as error:
+            # The last three are what botocore makes of files and services that answer nonsense.
+            self._chain = None
             raise AuthenticationError(f"The AWS credentials cannot be found out ({type(error).__name__}).") from error
         lent = hasattr(self._chain, "refresh_needed")
+        if not lent:
+            self._chain = None  # read anew next time: it would give the same for ever
         return Token(
             _packed(Credentials(frozen.access_key, frozen.secret_key, frozen.token)), LENT_FOR if lent else STATIC_FOR
         )
-
-
-def domain(region: str) -> str:
-    """The domain of AWS's hosts in a region."""
-    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-
-
-def profile_region(settings: BedrockSettings) -> str | None:
-    """The region that a named profile has in AWS's config file."""
-    profile = settings.aws_profile_name or settings.env("AWS_PROFILE")
-    if not profile:
-        return None
-    from botocore.exceptions import BotoCoreError
-    from botocore.session import Session
-
-    try:
-        found = Session(profile=profile).get_scoped_config().get("region")
-    except BotoCoreError:
-        return None  # the first call tells what is wrong with the profile
-    return found if isinstance(found, str) else None
 
 
 def _given(settings: BedrockSettings) -> Credentials | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from tianji_core.api.errors import BadGatewayError, UnsupportedCapabilityError
-from tianji_core.api.http import UpstreamReply
+from tianji_core.api.errors import BadGatewayError, BadRequestError, UnsupportedCapabilityError
+from tianji_core.api.http import Headers, UpstreamReply
 from tianji_core.api.provider import Body
 from tianji_core.translate.embeddings import embeddings_answer, texts_of
 from tianji_core.translate.media import parse_data_uri
@@ -30,8 +30,11 @@ def supported_params(name: str) -> frozenset[str]:
 
 
 def inputs_of(body: Body) -> list[str]:
-    """The texts, or images as data URIs. Raises BadRequestError for arrays of tokens."""
-    return texts_of(body.get("input"))
+    """The texts, or images as data URIs. Raises BadRequestError for arrays of tokens, and if there is nothing."""
+    texts = texts_of(body.get("input"))
+    if not texts:
+        raise BadRequestError("input holds nothing.", param="input")
+    return texts
 
 
 def takes_many(name: str) -> bool:
@@ -73,16 +76,24 @@ def _nova(own: Body, size: Any, given: str) -> Body:
         form = image.content_type.rpartition("/")[2]
         params["image"] = {"format": form, "source": {"bytes": image.base64}}
     params.update(as_object(own.pop("singleEmbeddingParams", None)))
-    for key in ("embeddingPurpose",):
-        if key in own:
-            params[key] = own.pop(key)
+    if "embeddingPurpose" in own:
+        params["embeddingPurpose"] = own.pop("embeddingPurpose")
     return {"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": params, **own}
 
 
 def join_replies(replies: list[UpstreamReply]) -> UpstreamReply:
-    """One reply that holds the answers to all the inputs, in their order, as an array."""
+    """One reply that holds the answers to all the inputs, in their order, as an array, and the sum of the tokens."""
     body = b"[" + b",".join(reply.body for reply in replies) + b"]"
-    return UpstreamReply(replies[0].status, replies[0].headers, body)
+    counts = [count for reply in replies if (count := _told_tokens(reply)) is not None]
+    fields = [field for field in replies[0].headers if field[0] != TOKENS]
+    if len(counts) == len(replies):
+        fields.append((TOKENS, str(sum(counts))))
+    return UpstreamReply(replies[0].status, Headers(fields), body)
+
+
+def _told_tokens(reply: UpstreamReply) -> int | None:
+    told = reply.headers.get(TOKENS)
+    return int(told) if told and told.isascii() and told.isdecimal() else None
 
 
 def parse_embeddings(reply: UpstreamReply, body: Body, model: str) -> Body:
@@ -94,10 +105,7 @@ def parse_embeddings(reply: UpstreamReply, body: Body, model: str) -> Body:
     answers = [as_object(each) for each in (value if isinstance(value, list) else [value])]
     vectors = [vector for answer in answers for vector in _vectors(answer)]
     counts = [count for answer in answers if type(count := answer.get("inputTextTokenCount")) is int]
-    tokens = sum(counts) if len(counts) == len(answers) else None
-    if tokens is None and len(answers) == 1:
-        told = reply.headers.get(TOKENS)
-        tokens = int(told) if told and told.isdecimal() else None
+    tokens = sum(counts) if len(counts) == len(answers) else _told_tokens(reply)
     return embeddings_answer(vectors or None, model, encoding_format=body.get("encoding_format"), prompt_tokens=tokens)
 
 

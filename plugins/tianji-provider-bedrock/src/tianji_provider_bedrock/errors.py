@@ -30,6 +30,7 @@ STATUS_OF_TYPE = {
     "IncompleteSignatureException": 401,
     "InvalidSignatureException": 401,
     "MissingAuthenticationTokenException": 401,
+    "SignatureDoesNotMatch": 401,
     "UnrecognizedClientException": 401,
     "AccessDeniedException": 403,
     "ExpiredTokenException": 403,
@@ -57,6 +58,8 @@ _CONTEXT_TEXTS = (
     "exceed model maximum",
 )
 """With status 400; with 429 the same words are about the rate."""
+_CANONICAL = "The Canonical String for this request"
+"""From here on AWS repeats what was signed, with the session token; the client must not see that."""
 _POLICY_TEXTS = ("content filtering policy", "blocked by our content filters", "violate our acceptable use")
 
 
@@ -98,7 +101,9 @@ def make_error(
     elif status == 424:
         status = 500  # the model failed, not the request
     cls = error_class_for(status)
-    text = message or f"The provider answered with status {status} and no readable message."
+    text = (message or "").partition(_CANONICAL)[
+        0
+    ].strip() or f"The provider answered with status {status} and no readable message."
     by_status = cls
     if issubclass(cls, BadRequestError) or status == 413:
         lowered = text.lower()

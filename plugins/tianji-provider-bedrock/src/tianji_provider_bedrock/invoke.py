@@ -1,17 +1,19 @@
 """Claude by `InvokeModel`: Anthropic's own messages, with the model in the path.
 
-Source: Bedrock User Guide, "Anthropic Claude Messages API"; `InvokeModelWithResponseStream` (an event `chunk` holds
-one event of the model's own stream, in base64).
+Sources: Bedrock User Guide, "Anthropic Claude Messages API"; Bedrock API reference, `InvokeModel` (header fields) and
+`InvokeModelWithResponseStream` (an event `chunk` holds one event of the model's own stream, in base64).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import Any
 
 import orjson
 
+from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.translate.anthropic.hosts import BEDROCK
 from tianji_core.translate.anthropic.models import Traits as ClaudeTraits
@@ -26,22 +28,37 @@ _GUARDRAIL = (
     ("guardrailVersion", "x-amzn-bedrock-guardrailversion"),
     ("trace", "x-amzn-bedrock-trace"),
 )
+_IN_HEAD = frozenset({"guardrailConfig", "performanceConfig", "requestMetadata", "serviceTier", "service_tier"})
+"""Members of a chat body that header fields stand for here, since the body is the model's."""
 
 
 def chat_to_invoke(
     body: Body, traits: ClaudeTraits, *, modify: bool, drop: bool, betas: str | None
 ) -> tuple[Body, list[tuple[str, str]]]:
-    """The body for Claude, and the header fields that stand for a guardrail there. The chat body stays as it is."""
-    chat = {name: value for name, value in body.items() if name != "guardrailConfig"}
-    guardrail = as_object(body.get("guardrailConfig"))
-    headers = [
-        (field, str(guardrail[name]).upper() if name == "trace" else str(guardrail[name]))
-        for name, field in _GUARDRAIL
-        if guardrail.get(name)
-    ]
-    return BEDROCK.body(
-        chat_to_anthropic(chat, traits, modify=modify, drop=drop), "", stream=False, betas=betas
-    ), headers
+    """The body for Claude, and the header fields for what Converse has members for. The chat body stays as it is.
+
+    Raises BadRequestError for a value that no header field may have, and what `chat_to_anthropic` raises.
+    """
+    chat = {name: value for name, value in body.items() if name not in _IN_HEAD}
+    request = chat_to_anthropic(chat, traits, modify=modify, drop=drop)
+    return BEDROCK.body(request, "", stream=False, betas=betas), _fields(body)
+
+
+def _fields(body: Body) -> list[tuple[str, str]]:
+    guardrail = dict(as_object(body.get("guardrailConfig")))
+    guardrail["trace"] = str(guardrail.get("trace") or "").upper()
+    found = [(field, guardrail.get(name)) for name, field in _GUARDRAIL]
+    latency = as_object(body.get("performanceConfig")).get("latency")
+    found.append(("x-amzn-bedrock-performanceconfig-latency", latency))
+    tier = as_object(body.get("serviceTier")).get("type") or body.get("service_tier")
+    found.append(("x-amzn-bedrock-service-tier", "default" if tier == "auto" else tier))
+    if metadata := as_object(body.get("requestMetadata")):
+        found.append(("x-amzn-bedrock-request-metadata", json.dumps(metadata)))  # ASCII, whatever it holds
+    fields = [(name, str(value)) for name, value in found if value]
+    for name, value in fields:
+        if not value.isascii() or not value.isprintable():
+            raise BadRequestError(f"The value for {name} cannot be sent.")
+    return fields
 
 
 class InvokeDecoder(FramedDecoder):

@@ -28,17 +28,17 @@ from tianji_core.translate.anthropic.response import ReplyContext as ClaudeConte
 from tianji_core.translate.anthropic.response import parse_message
 from tianji_core.translate.media import inline_media
 from tianji_provider_bedrock import embeddings, images, rerank
-from tianji_provider_bedrock.credentials import CredentialSource, domain, profile_region
+from tianji_provider_bedrock.credentials import CredentialSource
 from tianji_provider_bedrock.errors import parse_error
 from tianji_provider_bedrock.invoke import InvokeDecoder, chat_to_invoke
 from tianji_provider_bedrock.models import Target, parse_model, traits
+from tianji_provider_bedrock.regions import domain, partition, region_of, settled_region, usual_region
 from tianji_provider_bedrock.request import chat_to_converse, supported_params
 from tianji_provider_bedrock.response import ReplyContext, parse_converse
 from tianji_provider_bedrock.settings import BedrockSettings
 from tianji_provider_bedrock.sigv4 import load, loaded, sign
 from tianji_provider_bedrock.stream import ConverseDecoder
 
-DEFAULT_REGION = "us-west-2"
 AT_ONCE = 8
 """Requests of one call that are under way together, where a model takes one input for each."""
 
@@ -74,14 +74,8 @@ class Bedrock(Provider):
         super().__init__(settings)
         own = settings if isinstance(settings, BedrockSettings) else BedrockSettings(**dict(settings))
         self._own = own
-        self.region = (
-            own.aws_region_name
-            or parse_model(own.model_id or "").region
-            or parse_model(own.model).region
-            or own.env("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")
-            or profile_region(own)
-            or DEFAULT_REGION
-        )
+        self._settled = settled_region(own)
+        self.region = self._settled or usual_region(own)
         base = own.api_base or own.aws_bedrock_runtime_endpoint or own.env(*self.api_base_env)
         self._base = (base or "").rstrip("/")
         bearer = own.api_key or (None if own.explicit_credentials() else own.env(*self.api_key_env))
@@ -150,7 +144,7 @@ class Bedrock(Provider):
         credentials = await self._credentials.get(network)
         if not loaded():
             await asyncio.to_thread(load)
-        return sign(request, credentials, self.region)
+        return sign(request, credentials, region_of(request.url) or self.region)
 
     def _target(self, model: str) -> Target:
         target = parse_model(model)
@@ -164,26 +158,32 @@ class Bedrock(Provider):
         model = self._own.model_id or target.id
         if model in ("", ".", ".."):
             raise BadRequestError("The model has no name.", param="model")
-        url = f"{self._host('bedrock-runtime')}/model/{quote(model, safe='')}/{action}"
+        url = f"{self._host('bedrock-runtime', target)}/model/{quote(model, safe='')}/{action}"
         return UpstreamRequest("POST", url, [*self._headers, *(headers or ())], orjson.dumps(body))
 
-    def _host(self, service: str) -> str:
+    def _region(self, target: Target) -> str:
+        return self._settled or target.region or self.region
+
+    def _host(self, service: str, target: Target) -> str:
         if self._base:
             return self._base.replace("bedrock-runtime", service)
-        return f"https://{service}.{self.region}.{domain(self.region)}"
+        region = self._region(target)
+        return f"https://{service}.{region}.{domain(region)}"
 
     def _embeddings_request(self, request: ModelRequest, target: Target, inputs: list[str]) -> UpstreamRequest:
         return self._request(target, "invoke", embeddings.build_embeddings(request.body, target.name, inputs))
 
     def _rerank_request(self, request: ModelRequest, target: Target) -> UpstreamRequest:
         model = self._own.model_id or target.id
-        partition = "aws-cn" if self.region.startswith("cn-") else "aws-us-gov" if "-gov-" in self.region else "aws"
-        arn = model if model.startswith("arn:") else f"arn:{partition}:bedrock:{self.region}::foundation-model/{model}"
+        region = self._region(target)
+        arn = (
+            model if model.startswith("arn:") else f"arn:{partition(region)}:bedrock:{region}::foundation-model/{model}"
+        )
         body = orjson.dumps(rerank.build_rerank(request.body, arn))
         signs = self._own.explicit_credentials() or self._own.env("AWS_ACCESS_KEY_ID")
         # The agent runtime takes no API keys: where there is something to sign with, that counts.
         headers = [field for field in self._headers if not signs or field[0] != "authorization"]
-        return UpstreamRequest("POST", f"{self._host('bedrock-agent-runtime')}/rerank", headers, body)
+        return UpstreamRequest("POST", f"{self._host('bedrock-agent-runtime', target)}/rerank", headers, body)
 
     # -- answers -----------------------------------------------------------------------------------------------
 

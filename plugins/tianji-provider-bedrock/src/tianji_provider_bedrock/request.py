@@ -1,7 +1,6 @@
 """A chat-completions body as a body of Converse.
 
-Sources: Bedrock API reference, `Converse`; User Guide, "Inference request parameters" (what goes into
-`additionalModelRequestFields` for which model), "Structured outputs"; Nova User Guide, "Extended thinking".
+Sources: Bedrock API reference, `Converse`; User Guide, "Structured outputs".
 """
 
 from __future__ import annotations
@@ -10,15 +9,14 @@ from typing import Any
 
 import orjson
 
-from tianji_core.api.errors import BadRequestError, UnsupportedParamsError
+from tianji_core.api.errors import UnsupportedParamsError
 from tianji_core.translate.anthropic.betas import EFFORT, betas_for, join_betas
-from tianji_core.translate.anthropic.models import FALLBACK_MAX_TOKENS
-from tianji_core.translate.anthropic.request import leave_sampling_out
 from tianji_core.translate.anthropic.schema import output_schema
 from tianji_core.translate.anthropic.structured import JSON_TOOL, wanted_schema
-from tianji_core.translate.anthropic.thinking import budget_of, is_thinking, thinking_members
+from tianji_core.translate.anthropic.thinking import is_thinking
 from tianji_core.translate.anthropic.tools import allowed_tools
 from tianji_core.translate.shapes import as_list, as_object, as_text
+from tianji_provider_bedrock.inference import add_reasoning, inference_config
 from tianji_provider_bedrock.messages import Conversation, Converter, Names
 from tianji_provider_bedrock.models import Traits
 from tianji_provider_bedrock.tools import DUMMY, convert_tool_choice, convert_tools, dummy_tool, tool_spec
@@ -110,10 +108,10 @@ def chat_to_converse(
     request: dict[str, Any] = {"messages": conversation.messages()}
     extra = {name: value for name, value in body.items() if name not in _TRANSLATED and value is not None}
     extra.update(as_object(body.get("additionalModelRequestFields")))
-    _add_reasoning(extra, body, traits)
+    add_reasoning(extra, body, traits)
     if modify and is_thinking(extra.get("thinking")) and _thinking_is_lost(conversation):
         del extra["thinking"]
-    request["inferenceConfig"] = _inference(body, extra, traits, modify=modify, drop=drop)
+    request["inferenceConfig"] = inference_config(body, extra, traits, modify=modify, drop=drop)
     if conversation.system:
         request["system"] = conversation.system
     request.update((name, body[name]) for name in _OWN if body.get(name) is not None)
@@ -135,73 +133,6 @@ def chat_to_converse(
 def _check_n(body: dict[str, Any], *, drop: bool) -> None:
     if body.get("n") not in (None, 1) and not drop:
         raise UnsupportedParamsError("Bedrock makes one choice only: n must be 1.", param="n")
-
-
-def _inference(
-    body: dict[str, Any], extra: dict[str, Any], traits: Traits, *, modify: bool, drop: bool
-) -> dict[str, Any]:
-    """`inferenceConfig`; what it has no place for goes into `extra`. `modify` leaves out what Claude refuses."""
-    sampling = {name: body[name] for name in ("temperature", "top_p", "top_k") if body.get(name) is not None}
-    if traits.claude is not None and not traits.claude.sampling:
-        leave_sampling_out(sampling, drop=drop)
-    if modify and traits.claude is not None:
-        if is_thinking(extra.get("thinking")):
-            sampling.pop("temperature", None)
-            sampling.pop("top_k", None)
-        if "temperature" in sampling and not traits.claude.both_sampling:
-            sampling.pop("top_p", None)
-    config: dict[str, Any] = {}
-    if "temperature" in sampling:
-        config["temperature"] = sampling["temperature"]
-    if "top_p" in sampling:
-        config["topP"] = sampling["top_p"]
-    if (stops := _stop_sequences(body.get("stop"))) is not None:
-        config["stopSequences"] = stops
-    most = next((body[n] for n in ("max_completion_tokens", "max_tokens") if isinstance(body.get(n), int)), None)
-    if most is None and (budget := budget_of(extra.get("thinking"))):
-        most = budget + FALLBACK_MAX_TOKENS  # the budget is part of what the answer may have
-    if most is not None:
-        config["maxTokens"] = most
-    if "top_k" in sampling:
-        if traits.nova:
-            extra["inferenceConfig"] = {**as_object(extra.get("inferenceConfig")), "topK": sampling["top_k"]}
-        else:
-            extra["top_k"] = sampling["top_k"]
-    return config
-
-
-def _stop_sequences(stop: Any) -> list[str] | None:
-    if stop is None:
-        return None
-    stops = [stop] if isinstance(stop, str) else stop
-    if not isinstance(stops, list) or not all(isinstance(one, str) for one in stops):
-        raise BadRequestError("stop must be a string or an array of strings.", param="stop")
-    return stops
-
-
-def _add_reasoning(extra: dict[str, Any], body: dict[str, Any], traits: Traits) -> None:
-    if traits.claude is not None:
-        extra.update(thinking_members(body, traits.claude))
-        return
-    for name in ("thinking", "output_config"):
-        if body.get(name) is not None:
-            extra[name] = body[name]
-    effort = body.get("reasoning_effort")
-    effort = effort.get("effort") if isinstance(effort, dict) else effort
-    if effort is None:
-        return
-    if not isinstance(effort, str):
-        raise BadRequestError("reasoning_effort must be a word.", param="reasoning_effort")
-    if traits.reasoning == "nova":
-        off = effort in ("none", "disable", "disabled")
-        level = {"minimal": "low", "xhigh": "high", "max": "high"}.get(effort, effort)
-        extra.setdefault(
-            "reasoningConfig", {"type": "disabled"} if off else {"type": "enabled", "maxReasoningEffort": level}
-        )
-    elif traits.reasoning == "effort":
-        extra["reasoning_effort"] = effort
-    elif traits.reasoning == "nested_effort":
-        extra["reasoning"] = {**as_object(extra.get("reasoning")), "effort": effort}
 
 
 def _thinking_is_lost(conversation: Conversation) -> bool:
