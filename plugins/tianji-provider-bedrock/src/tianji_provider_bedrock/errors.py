@@ -101,9 +101,8 @@ def make_error(
     elif status == 424:
         status = 500  # the model failed, not the request
     cls = error_class_for(status)
-    text = (message or "").partition(_CANONICAL)[
-        0
-    ].strip() or f"The provider answered with status {status} and no readable message."
+    text = (message or "").partition(_CANONICAL)[0].strip()
+    text = text or f"The provider answered with status {status} and no readable message."
     by_status = cls
     if issubclass(cls, BadRequestError) or status == 413:
         lowered = text.lower()
