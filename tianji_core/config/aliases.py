@@ -37,7 +37,7 @@ def rename(data: Any, spot: Spot, problems: list[Problem]) -> Any:
 class _Renamer:
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        self._seen: set[int] = set()
+        self._seen: dict[int, object] = {}  # by identity, and held: what is freed would lend its identity to others
 
     def tree(self, data: Any, spot: Spot, path: tuple[str | int, ...]) -> Any:
         if isinstance(data, list):
@@ -48,6 +48,8 @@ class _Renamer:
         result: dict[str, Any] = {}
         for name, value in data.items():
             inner = canonical(name)
+            if inner != name and inner in data:
+                continue  # told as an error already; the other one's positions count
             child = spot.children[inner]
             below = (*path, name)
             result[inner] = value if name in _FOREIGN else self.tree(value, child, below)
@@ -57,7 +59,7 @@ class _Renamer:
         """The positions, keyed by the inner spelling (once: aliases in the file share them)."""
         if id(spot.children) in self._seen:
             return
-        self._seen.add(id(spot.children))
+        self._seen[id(spot.children)] = spot.children
         for ours, theirs in _TWINS.items():
             child = spot.children.pop(ours, None)
             if child is None:
@@ -67,4 +69,5 @@ class _Renamer:
                 message = f'given twice: "{ours}" means the same as "{theirs}" in line {first.line}'
                 where, at = str(child), key_path((*path, ours))
                 self.problems.append(Problem("error", "duplicate-key", where, at, message, "Keep one of them."))
+                continue
             spot.children[theirs] = child
