@@ -10,6 +10,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "azure": "tianji-provider-azure",
         "azure_ai": "tianji-provider-azure-ai",
         "azure_text": "tianji-provider-azure",
+        "bedrock": "tianji-provider-bedrock",
+        "bedrock_converse": "tianji-provider-bedrock",
         "cerebras": "tianji-provider-cerebras",
         "cloudflare": "tianji-provider-cloudflare",
         "codestral": "tianji-provider-mistral",
