@@ -129,7 +129,8 @@ def error_message(fields: dict[str, Any]) -> str | None:
     for name in ("message", "Message", "originalMessage"):
         if isinstance(fields.get(name), str) and fields[name]:
             return str(fields[name])
-    return None
+    inner = as_object(fields.get("error"))  # models that speak OpenAI's or Anthropic's format
+    return as_text(inner.get("message")) or None
 
 
 def _plain_text(body: bytes, value: Any) -> str | None:

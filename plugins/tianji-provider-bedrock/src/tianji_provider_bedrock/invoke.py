@@ -74,10 +74,12 @@ class InvokeDecoder(FramedDecoder):
     def on_event(self, kind: str, event: dict[str, Any]) -> list[Body]:
         if kind != "chunk" or self.complete:
             return []
-        try:
-            inner = orjson.loads(base64.b64decode(as_text(event.get("bytes"))))
-        except (binascii.Error, ValueError):
-            inner = None
+        inner: Any = event  # servers that stand in for Bedrock leave the wrapping out
+        if "bytes" in event or "type" not in event:
+            try:
+                inner = orjson.loads(base64.b64decode(as_text(event.get("bytes"))))
+            except (binascii.Error, ValueError):
+                inner = None
         if not isinstance(inner, dict):
             self.error = self.broken("a chunk is not a JSON object")
             return []
