@@ -188,6 +188,8 @@ class Provider(ABC):
     """Client header fields (lower case) that the vendor may see, e.g. `anthropic-beta`. All others stay here."""
     takes_metadata: ClassVar[bool] = False
     """True if the body's `metadata`, which otherwise is for the gateway alone, is to reach the provider."""
+    fixed_params: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that clients may not change where the deployment's row says them: a guardrail at the vendor, say."""
     relays: ClassVar[bool] = False
     """True if answers already are in OpenAI's shape, so that the core may pass their bytes on (see openai_compat)."""
 

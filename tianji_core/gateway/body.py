@@ -328,6 +328,8 @@ def vendor_body(call: Call, deployment: Deployment, model: str) -> Body:
             body["stream_options"] = {**asked, "include_usage": True} if asked else {"include_usage": True}
     else:
         body.pop("stream_options", None)
+    if deployment.fixed:
+        body.update(deployment.fixed)
     return body
 
 

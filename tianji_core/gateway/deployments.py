@@ -89,6 +89,7 @@ class DeploymentBuilder:
             info={**row.model_info.model_dump(exclude_none=True), "id": row.id},
             num_retries=params.num_retries,
             defaults=defaults,
+            fixed={name: value for name, value in defaults.items() if name in provider.fixed_params},
             drop_params=litellm.drop_params if params.drop_params is None else params.drop_params,
             dropped_params=dropped,
             dropped_places=places,

@@ -38,6 +38,8 @@ class Deployment:
     num_retries: int | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """OpenAI parameters and vendor parameters of the row; what the client sends wins."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Those of them that win over the client's."""
     drop_params: bool = False
     dropped_params: frozenset[str] = frozenset()
     dropped_places: tuple[tuple[str | int | None, ...], ...] = ()

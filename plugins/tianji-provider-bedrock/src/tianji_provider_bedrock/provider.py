@@ -47,6 +47,7 @@ class Bedrock(Provider):
     """Amazon Bedrock (https://docs.aws.amazon.com/bedrock/latest/APIReference/)."""
 
     name: ClassVar[str] = "bedrock"
+    fixed_params: ClassVar[frozenset[str]] = frozenset({"guardrailConfig"})
     capabilities: ClassVar[Capabilities] = Capabilities.of(
         "chat",
         "embeddings",
