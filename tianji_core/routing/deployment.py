@@ -45,6 +45,8 @@ class Deployment:
     dropped_places: tuple[tuple[str | int | None, ...], ...] = ()
     """Places inside members that are always left out, as `tianji_core.gateway.paths` reads them."""
     allowed_params: frozenset[str] = frozenset()
+    secrets: tuple[str, ...] = ()
+    """Keys and the like: in no message to a client."""
     mock_response: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
     """What of the row's `litellm_params` may be shown: nothing that could be a credential."""
