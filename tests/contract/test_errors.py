@@ -322,3 +322,19 @@ def test_custom_auth_that_is_none(config_beside, row):
         with pytest.raises(ConfigError) as raised:
             create_app(path)
         assert "config.yaml:" in str(raised.value)
+
+
+def test_no_secret_of_the_row_is_shown_by_what_a_vendor_repeats(serving, fake_upstream, row):
+    """Vendors repeat keys that they refuse; settings that are secret have no other place in a message either."""
+    told = "The key sk-watsonx-0123 and the token tok-watsonx-4567 are wrong."
+    fake_upstream.answer(Answer.error(401, told))
+    secrets = {"api_key": "sk-watsonx-0123", "token": "tok-watsonx-4567", "project_id": "p"}
+    config = {"model_list": [row(fake_upstream, model="watsonx/ibm/granite", **secrets)]}
+
+    async def main():
+        async with serving(config) as client:
+            return await client.chat()
+
+    answer = asyncio.run(main())
+    assert answer.status == 401
+    assert answer.json()["error"]["message"] == "The key *** and the token *** are wrong."

@@ -57,7 +57,7 @@ def test_every_page_is_linked_from_another():
 def test_every_tianji_command_exists(page):
     for place, words in commands(page, "tianji"):
         command: click.Command = group
-        context = click.Context(group)
+        context = click.Context(group, **group.context_settings)
         if words and words[0].startswith("-") and words[0] not in ("--version", "-v", "--help", "-h", "--debug"):
             words = ["serve", *words]
         while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z]+", words[0]):
@@ -237,7 +237,7 @@ def test_the_command_line_page_has_every_option():
 def walk(command: click.Command) -> Iterator[click.Command]:
     yield command
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **group.context_settings)
         for each in command.list_commands(context):
             found = command.get_command(context, each)
             if found is not None:

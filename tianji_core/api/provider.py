@@ -190,6 +190,8 @@ class Provider(ABC):
     """True if the body's `metadata`, which otherwise is for the gateway alone, is to reach the provider."""
     native_dialects: ClassVar[frozenset[str]] = frozenset()
     """Dialects of clients that the vendor speaks itself (`messages`, `responses`, …): see `build_native`."""
+    fixed_params: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that clients may not change where the deployment's row says them: a guardrail at the vendor, say."""
     relays: ClassVar[bool] = False
     """True if answers already are in OpenAI's shape, so that the core may pass their bytes on (see openai_compat)."""
 

@@ -314,9 +314,8 @@ class Attempt:
 
     def _conceal(self, error: GatewayError) -> None:
         """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
-        settings = self._deployment.provider.settings
-        for secret in (settings.api_key, getattr(self._deployment.provider, "api_key", None)):
-            if secret and secret in error.message:
+        for secret in self._deployment.secrets:
+            if secret in error.message:
                 error.message = error.message.replace(secret, "***")
                 error.args = (error.message,)
 

@@ -22,18 +22,29 @@ REFUSED = frozenset(
         "api_version",
         "aws_access_key_id",
         "aws_bedrock_runtime_endpoint",
+        "aws_external_id",
         "aws_profile_name",
+        "aws_region_name",
         "aws_role_name",
         "aws_secret_access_key",
+        "aws_session_name",
         "aws_session_token",
         "aws_sts_endpoint",
         "aws_web_identity_token",
         "azure_ad_token",
+        "azure_password",
+        "azure_scope",
+        "azure_username",
         "base_url",
+        "client_secret",
         "custom_llm_provider",
         "litellm_credential_name",
         "model_list",
+        "tenant_id",
         "user_config",
+        "vertex_ai_credentials",
+        "vertex_ai_location",
+        "vertex_ai_project",
         "vertex_credentials",
         "vertex_location",
         "vertex_project",
@@ -325,6 +336,8 @@ def vendor_body(call: Call, deployment: Deployment, model: str) -> Body:
             body["stream_options"] = {**asked, "include_usage": True} if asked else {"include_usage": True}
     else:
         body.pop("stream_options", None)
+    if deployment.fixed:
+        body.update(deployment.fixed)
     return body
 
 

@@ -29,6 +29,9 @@ _REGIONS = frozenset({"aws_region_name", "region_name", "vertex_location", "vert
 _NOT_LENT = frozenset({"model", "litellm_credential_name"})
 """Keys of a row that a credential has no say in."""
 
+SHORTEST_SECRET = 6
+"""Characters; anything shorter would be found in every other word."""
+
 
 class DeploymentBuilder:
     """Builds the deployments of one config; problems go to the compiler."""
@@ -89,10 +92,12 @@ class DeploymentBuilder:
             info={**row.model_info.model_dump(exclude_none=True), "id": row.id},
             num_retries=params.num_retries,
             defaults=defaults,
+            fixed={name: value for name, value in defaults.items() if name in provider.fixed_params},
             drop_params=litellm.drop_params if params.drop_params is None else params.drop_params,
             dropped_params=dropped,
             dropped_places=places,
             allowed_params=frozenset(params.allowed_openai_params),
+            secrets=secrets_of(provider),
             mock_response=params.mock_response,
             api_base=_shown(getattr(provider, "api_base", None) or params.address),
             network=self._network,
@@ -210,3 +215,11 @@ def _shown(url: str | None) -> str | None:
     except ValueError:
         return None
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def secrets_of(provider: Provider) -> tuple[str, ...]:
+    """What the provider holds that nobody may see: its key, and all texts of settings that keep out of their repr."""
+    settings = provider.settings
+    hidden = [getattr(settings, name) for name, field in type(settings).model_fields.items() if field.repr is False]
+    found = (value for value in (getattr(provider, "api_key", None), *hidden) if isinstance(value, str))
+    return tuple(dict.fromkeys(value for value in found if len(value) >= SHORTEST_SECRET))

@@ -38,11 +38,15 @@ class Deployment:
     num_retries: int | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """OpenAI parameters and vendor parameters of the row; what the client sends wins."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Those of them that win over the client's."""
     drop_params: bool = False
     dropped_params: frozenset[str] = frozenset()
     dropped_places: tuple[tuple[str | int | None, ...], ...] = ()
     """Places inside members that are always left out, as `tianji_core.gateway.paths` reads them."""
     allowed_params: frozenset[str] = frozenset()
+    secrets: tuple[str, ...] = ()
+    """Keys and the like: in no message to a client."""
     mock_response: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
     """What of the row's `litellm_params` may be shown: nothing that could be a credential."""

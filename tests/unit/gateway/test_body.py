@@ -169,6 +169,13 @@ def test_defaults():
     assert sent({"temperature": None}, defaults={"temperature": 0}) == {"temperature": None}
 
 
+def test_what_the_row_has_fixed_holds_for_everybody():
+    guard = {"guardrailIdentifier": "g"}
+    fixed = {"defaults": {"guardrailConfig": guard, "top_k": 3}, "fixed": {"guardrailConfig": guard}}
+    assert sent({"guardrailConfig": None, "top_k": 5}, **fixed) == {"guardrailConfig": guard, "top_k": 5}
+    assert sent({"additional_drop_params": ["guardrailConfig"]}, **fixed)["guardrailConfig"] == guard
+
+
 def test_parameters_that_the_vendor_lacks():
     with pytest.raises(UnsupportedParamsError, match="logit_bias, seed"):
         sent({"seed": 1, "logit_bias": {}})

@@ -79,7 +79,7 @@ def chat_to_anthropic(
         request["system"] = conversation.system
     request.update((name, value) for name, value in body.items() if name not in _TRANSLATED and value is not None)
     if not traits.sampling:
-        _leave_sampling_out(request, drop=drop)
+        leave_sampling_out(request, drop=drop)
     request.update(thinking_members(body, traits))
     _add_tools(request, body, conversation, names)
     apply_response_format(request, body, traits)
@@ -124,7 +124,7 @@ def _drop_forced_choice(request: dict[str, Any]) -> None:
         del request["tool_choice"]
 
 
-def _leave_sampling_out(request: dict[str, Any], *, drop: bool) -> None:
+def leave_sampling_out(request: dict[str, Any], *, drop: bool) -> None:
     """Newer models sample by themselves: of these parameters they take the neutral value or none."""
     for name in ("temperature", "top_p"):
         value = request.pop(name, 1)

@@ -14,7 +14,7 @@ import orjson
 from tianji_core.api.errors import BadGatewayError
 from tianji_core.api.provider import Body
 from tianji_core.translate.anthropic.errors import stream_error
-from tianji_core.translate.anthropic.models import traits
+from tianji_core.translate.anthropic.models import Traits, traits
 from tianji_core.translate.anthropic.names import ToolNames
 from tianji_core.translate.anthropic.structured import JSON_TOOL, JsonMode, json_mode
 from tianji_core.translate.anthropic.usage import openai_usage
@@ -53,8 +53,9 @@ class ReplyContext:
     provider: str | None = None
 
     @classmethod
-    def of(cls, body: Body, model: str, provider: str | None = None) -> ReplyContext:
-        mode = json_mode(body, traits(model))
+    def of(cls, body: Body, model: str, provider: str | None = None, known: Traits | None = None) -> ReplyContext:
+        """The context of a request; `known` are the model's traits where its host changes them."""
+        mode = json_mode(body, known or traits(model))
         if mode == "off":
             return cls(ToolNames.of(body), provider=provider)
         functions = (as_object(tool.get("function")) for tool in objects(body.get("tools")))

@@ -28,14 +28,14 @@ def json_mode(body: dict[str, Any], traits: Traits) -> JsonMode:
     response_format = as_object(body.get("response_format"))
     if response_format.get("type") not in ("json_object", "json_schema"):
         return "off"
-    if _schema(response_format) is None:
+    if wanted_schema(response_format) is None:
         return "loose"
     return "tool" if traits.json_schema == "tool" else "native"
 
 
 def apply_response_format(request: dict[str, Any], body: dict[str, Any], traits: Traits) -> None:
     """Write the wanted format into `request`, whose tools and thinking are already there."""
-    schema = _schema(as_object(body.get("response_format")))
+    schema = wanted_schema(as_object(body.get("response_format")))
     if schema is None:
         return
     if traits.json_schema == "native":
@@ -59,7 +59,7 @@ def _add_json_tool(request: dict[str, Any], schema: dict[str, Any]) -> None:
         request["tool_choice"] = {"name": JSON_TOOL, "type": "tool"}
 
 
-def _schema(response_format: dict[str, Any]) -> dict[str, Any] | None:
+def wanted_schema(response_format: dict[str, Any]) -> dict[str, Any] | None:
     """The schema of a `response_format`; LiteLLM's callers may also write it as `response_schema`."""
     found = response_format.get("response_schema")
     if response_format.get("type") == "json_schema" and found is None:

@@ -9,11 +9,17 @@ from typing import Any
 
 from tianji_core.api.provider import Body
 from tianji_core.translate.embeddings import embeddings_answer, texts_of
+from tianji_core.translate.gemini.media import type_of_address
 from tianji_core.translate.media import parse_data_uri
 from tianji_core.translate.shapes import as_count, as_object, objects
 
 _TRANSLATED = frozenset({"dimensions", "encoding_format", "input", "model", "user"})
-_RENAMED = {"task_type": "taskType", "output_dimensionality": "outputDimensionality"}
+_RENAMED = {
+    "auto_truncate": "autoTruncate",
+    "input_type": "taskType",
+    "output_dimensionality": "outputDimensionality",
+    "task_type": "taskType",
+}
 
 
 def embeddings_to_gemini(body: Body, model: str) -> Body:
@@ -43,7 +49,10 @@ def gemini_to_embeddings(answer: dict[str, Any], body: Body, model: str) -> Body
 
 
 def _part(text: str) -> Body:
-    """A text, or a file as a data URI, which the multimodal models take."""
+    """A text, or a file as a data URI or in Cloud Storage, which the multimodal models take."""
+    kind = type_of_address(text) if text.startswith("gs://") else None
+    if kind is not None:
+        return {"file_data": {"file_uri": text, "mime_type": kind}}
     found = parse_data_uri(text) if text.startswith("data:") and ";base64," in text[:100] else None
     if found is None:
         return {"text": text}

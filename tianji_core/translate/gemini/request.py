@@ -25,6 +25,7 @@ _TRANSLATED = (
             "max_completion_tokens",
             "max_tokens",
             "messages",
+            "metadata",
             "modalities",
             "model",
             "n",
