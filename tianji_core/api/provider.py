@@ -223,6 +223,13 @@ class Provider(ABC):
         """
         raise UnsupportedCapabilityError(f"Provider {self.name!r} does not speak {dialect}.", provider=self.name)
 
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        """The request that has the vendor count a prompt in one of `native_dialects` (answered with `input_tokens`).
+
+        None if it does not count; then the gateway does.
+        """
+        return None
+
     # The next three are for the few vendors that need them; one that is not overridden costs nothing.
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:

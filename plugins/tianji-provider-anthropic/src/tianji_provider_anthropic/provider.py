@@ -101,10 +101,16 @@ class AnthropicProvider(Provider):
         return UpstreamRequest("POST", self._url, headers, orjson.dumps(body))
 
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        return self._request(self._url, request)
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        return self._request(f"{self._url}/count_tokens", request)
+
+    def _request(self, url: str, request: ModelRequest) -> UpstreamRequest:
         self._check_key()
         betas = join_betas(self._betas, request.headers.get(HEADER))
         headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
-        return UpstreamRequest("POST", self._url, headers, orjson.dumps(request.body))
+        return UpstreamRequest("POST", url, headers, orjson.dumps(request.body))
 
     def _check_key(self) -> None:
         if not self._has_key:

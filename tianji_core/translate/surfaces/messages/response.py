@@ -24,7 +24,7 @@ def chat_to_message(answer: Body) -> Body:
     message = choice.get("message") or {}
     content = [*thinking_blocks(message), *_texts(message), *map(tool_use, message.get("tool_calls") or ())]
     return {
-        "id": answer.get("id") or "msg_0",
+        "id": message_id(answer.get("id")),
         "type": "message",
         "role": "assistant",
         "model": answer.get("model"),
@@ -33,6 +33,12 @@ def chat_to_message(answer: Body) -> Body:
         "stop_sequence": None,
         "usage": message_usage(answer.get("usage")),
     }
+
+
+def message_id(ident: Any) -> str:
+    """A vendor's id as one of a message."""
+    text = str(ident or "0").removeprefix("chatcmpl-")
+    return text if text.startswith("msg_") else f"msg_{text}"
 
 
 def stop_reason(finish: Any, *, refused: bool = False) -> str:
@@ -63,9 +69,14 @@ def thinking_blocks(message: Body) -> list[Body]:
     """A message's reasoning: the blocks themselves if the vendor has such, else its text without a signature."""
     blocks = message.get("thinking_blocks")
     if blocks:
-        return [dict(block) for block in blocks if isinstance(block, dict)]
+        return [_signed(block) for block in blocks if isinstance(block, dict)]
     reasoning = message.get("reasoning_content")
     return [{"type": "thinking", "thinking": reasoning, "signature": ""}] if reasoning else []
+
+
+def _signed(block: Body) -> Body:
+    """A block as Anthropic's clients expect it: with a signature, if only an empty one."""
+    return {"signature": "", **block} if block.get("type") == "thinking" else dict(block)
 
 
 def _texts(message: Body) -> list[Body]:

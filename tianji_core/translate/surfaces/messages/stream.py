@@ -12,7 +12,7 @@ import orjson
 
 from tianji_core.api.provider import Body
 from tianji_core.translate.surfaces.calls import CallQueue
-from tianji_core.translate.surfaces.messages.response import message_usage, stop_reason, tool_use_id
+from tianji_core.translate.surfaces.messages.response import message_id, message_usage, stop_reason, tool_use_id
 from tianji_core.wire.sse import encode_event
 
 
@@ -63,7 +63,7 @@ class MessageEvents:
 
     def _start(self, chunk: Body) -> Body:
         message: Body = {
-            "id": chunk.get("id") or "msg_0",
+            "id": message_id(chunk.get("id")),
             "type": "message",
             "role": "assistant",
             "model": self._model,
