@@ -208,6 +208,15 @@ class RequestTests(ProviderKit, kit=True):
         for member in own.items():
             assert member in found, f"{member[0]} does not reach the vendor"
 
+    def test_a_request_in_a_dialect_of_the_vendors_own_goes_out_as_it_came(self) -> None:
+        usual = headers_of(self.build(self.main_scenario()))
+        for dialect in self.provider_class.native_dialects:
+            body = {"model": self.model, "kit": {"depth": [1, None, "天"]}, "stream": True}
+            built = self.provider().build_native(dialect, ModelRequest("chat", self.model, dict(body), stream=True))
+            assert json_of(built) == body, f"{dialect}: the client's body was changed"
+            assert headers_of(built) == usual
+            assert urlsplit(built.url).netloc == urlsplit(self.build(self.main_scenario()).url).netloc
+
     def test_build_request_is_pure(self) -> None:
         provider = self.provider()
         for scenario in SCENARIOS:

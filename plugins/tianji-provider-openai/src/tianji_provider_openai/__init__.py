@@ -66,6 +66,7 @@ class OpenAIText(OpenAI):
 
     name = "text-completion-openai"
     capabilities = Capabilities.of("completions", features=("streaming",))
+    native_dialects = frozenset()
 
 
 @hookimpl
