@@ -13,6 +13,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import socket
 import sys
 import warnings
@@ -35,6 +36,13 @@ HARMLESS = {"message", "headers", "framing"}
 ABSENT = "<absent>"
 NULLS = "Nulls stay nulls"
 """The replay tool can only leave such paths out; here they are compared, but a null may be missing (says_nothing)."""
+NAMES = "Members have Google's documented names"
+"""The same: here the names are levelled, and all else is compared (levelled)."""
+COMPARED = {NULLS, NAMES}
+GOOGLES = re.compile(r":(?:generateContent|streamGenerateContent|embedContent|batchEmbedContents)$")
+"""Paths of requests in ProtoJSON. What goes to `:predict` is not, nor is what goes to other publishers' models."""
+OF_CALLERS = {"args", "parameters", "parametersJsonSchema", "response", "responseJsonSchema", "responseSchema"}
+"""Members of Google's with names in them that the caller has chosen."""
 
 
 def read(path: Path) -> dict[str, list[dict[str, str]]]:
@@ -75,6 +83,31 @@ def says_nothing(difference: dict[str, Any]) -> bool:
     return None in sides and ABSENT in sides
 
 
+def documented(value: Any) -> Any:
+    """The value with members in camelCase. A member that is there in both spellings stays there in both."""
+    if isinstance(value, list):
+        return [documented(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    named = {}
+    for name, each in value.items():
+        into = re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+        named[name if into in value else into] = each if into in OF_CALLERS else documented(each)
+    return named
+
+
+def levelled(exchange: dict[str, Any]) -> dict[str, Any]:
+    """What was sent and answered, with one spelling for Google's members.
+
+    The reference writes some in snake_case, some in camelCase. Google treats both alike; we send what it documents.
+    """
+    sent = [
+        {**each, "body": documented(each["body"])} if "body" in each and GOOGLES.search(each["path"]) else each
+        for each in exchange["upstream_requests"]
+    ]
+    return {**exchange, "upstream_requests": sent}
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -89,13 +122,14 @@ def differing(golden_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         harness = importlib.import_module("harness")
     cases = in_scope(harness.load_cases(golden_folder / "cases", ",".join(f"{name}/*" for name in folders())))
     ignore = harness.Ignore(None)
-    ignore.glob = [entry["path"] for entry in meant("global") if entry["reason"] != NULLS]
-    ignore.per_case = [(entry["case"], entry["path"]) for entry in meant("cases")]
+    ignore.glob = [entry["path"] for entry in meant("global") if entry["reason"] not in COMPARED]
+    ignore.per_case = [(entry["case"], entry["path"]) for entry in meant("cases") if entry["reason"] not in COMPARED]
     command = f"{sys.executable} -m tianji_core --config {{config}} --port {{port}}"
     found: dict[str, dict[str, Any]] = {}
 
     def done(case: dict[str, Any], actual: dict[str, Any]) -> None:
-        differences = [d for d in harness.compare(case, actual, ignore) if d["class"] not in HARMLESS]
+        expected, actual = {**case, "expect": levelled(case["expect"])}, levelled(actual)
+        differences = [d for d in harness.compare(expected, actual, ignore) if d["class"] not in HARMLESS]
         folder, _, name = case["_id"].partition("/")
         found.setdefault(folder, {})[name] = [d for d in differences if not says_nothing(d)]
 
@@ -115,6 +149,30 @@ def test_the_reference_is_matched(differing: dict[str, dict[str, Any]], folder: 
     share = 1 - len(different) / len(cases)
     print(f"{folder}: {share:.1%} of {len(cases)} cases; differing: {sorted(different)}")
     assert share >= BAR, json.dumps(different, indent=1)[:20_000]
+
+
+def test_only_names_of_googles_are_levelled() -> None:
+    schema = {"properties": {"first_name": {"type": "string"}}}
+    body = {
+        "contents": [{"parts": [{"function_call": {"name": "f", "args": {"a_b": 1}}}]}],
+        "tools": [{"function_declarations": [{"parameters": schema}]}],
+        "generationConfig": {"response_json_schema": schema, "top_p": 1, "topP": 1},
+    }
+    google, other = {"path": "/v1/models/m:generateContent", "body": body}, {"path": "/v1/chat", "body": body}
+    assert levelled({"upstream_requests": [google, other], "response": {"a_b": 1}}) == {
+        "upstream_requests": [
+            {
+                "path": "/v1/models/m:generateContent",
+                "body": {
+                    "contents": [{"parts": [{"functionCall": {"name": "f", "args": {"a_b": 1}}}]}],
+                    "tools": [{"functionDeclarations": [{"parameters": schema}]}],
+                    "generationConfig": {"responseJsonSchema": schema, "top_p": 1, "topP": 1},
+                },
+            },
+            other,
+        ],
+        "response": {"a_b": 1},
+    }
 
 
 def explained() -> Iterator[tuple[Path, Path]]:

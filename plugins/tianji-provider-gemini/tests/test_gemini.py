@@ -100,8 +100,8 @@ def test_files_elsewhere_are_fetched_and_googles_own_are_not() -> None:
     assert files.fetched == ["https://a.example/x"]
     assert messages == before, "the caller's messages were changed"
     sent = json.loads(provider().build_request(request).body)["contents"][0]["parts"]
-    assert sent[0] == {"inline_data": {"data": "aGk=", "mime_type": "image/png"}}
-    assert [part["file_data"]["file_uri"] for part in sent[1:4]] == read[:3]
+    assert sent[0] == {"inlineData": {"data": "aGk=", "mimeType": "image/png"}}
+    assert [part["fileData"]["fileUri"] for part in sent[1:4]] == read[:3]
 
 
 def test_without_files_nothing_is_touched() -> None:
@@ -132,5 +132,5 @@ def test_a_signature_goes_round() -> None:
         {"role": "tool", "tool_call_id": call["id"], "content": "1"},
     ]
     contents = json.loads(provider().build_request(second).body)["contents"]
-    assert contents[1]["parts"] == [{"function_call": {"name": "f", "args": {}}, "thoughtSignature": "c2ln+/=="}]
-    assert contents[2]["parts"] == [{"function_response": {"name": "f", "response": {"content": "1"}}}]
+    assert contents[1]["parts"] == [{"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln+/=="}]
+    assert contents[2]["parts"] == [{"functionResponse": {"name": "f", "response": {"content": "1"}}}]

@@ -309,7 +309,7 @@ def test_newer_models_have_a_method_of_their_own() -> None:
     assert built.url == f"{IN}/publishers/google/models/gemini-embedding-2:embedContent"
     assert sent(built) == {"content": {"parts": [{"text": "a"}]}, "outputDimensionality": 2}
     assert embed("gemini-embedding-2", input="gs://b/a.png", input_type="CLUSTERING", auto_truncate=True) == {
-        "content": {"parts": [{"file_data": {"file_uri": "gs://b/a.png", "mime_type": "image/png"}}]},
+        "content": {"parts": [{"fileData": {"fileUri": "gs://b/a.png", "mimeType": "image/png"}}]},
         "taskType": "CLUSTERING",
         "autoTruncate": True,
     }

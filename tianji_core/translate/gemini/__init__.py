@@ -10,7 +10,8 @@ Pure functions on dicts, for both hosts of it: AI Studio (the Gemini API) and Ve
     embeddings, images, speech: what else the models make
     operations  all of these by operation, for providers
     models      what differs between models
+    members     the spelling of members
 
-Google's JSON takes member names in camelCase and in snake_case alike. Which of the two is written where follows what
-LiteLLM sends, so that recorded requests can be compared; whatever a caller writes himself is read in both.
+Google's JSON takes member names in camelCase and in snake_case alike. What is sent has camelCase, as Google documents
+it; what a caller writes is read in both.
 """

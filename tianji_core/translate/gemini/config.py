@@ -9,6 +9,7 @@ from typing import Any
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.translate.gemini.media import resolution
+from tianji_core.translate.gemini.members import given_config, own_config
 from tianji_core.translate.gemini.models import Traits
 from tianji_core.translate.gemini.schema import to_gemini_schema, with_ordering
 from tianji_core.translate.gemini.thinking import thinking_config
@@ -17,54 +18,25 @@ from tianji_core.translate.shapes import as_list, as_object, as_text
 Config = dict[str, Any]
 
 _SAME = {
-    "frequency_penalty": "frequency_penalty",
-    "n": "candidate_count",
-    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequencyPenalty",
+    "n": "candidateCount",
+    "presence_penalty": "presencePenalty",
     "seed": "seed",
     "temperature": "temperature",
-    "top_p": "top_p",
+    "top_p": "topP",
 }
-OWN = frozenset(
-    {
-        "audioTimestamp",
-        "enableAffectiveDialog",
-        "enableEnhancedCivicAnswers",
-        "imageConfig",
-        "mediaResolution",
-        "responseJsonSchema",
-        "responseMimeType",
-        "responseModalities",
-        "responseSchema",
-        "routingConfig",
-        "speechConfig",
-        "thinkingConfig",
-        "topK",
-        "audio_timestamp",
-        "image_config",
-        "media_resolution",
-        "response_json_schema",
-        "response_mime_type",
-        "response_modalities",
-        "response_schema",
-        "routing_config",
-        "speech_config",
-        "thinking_config",
-        "top_k",
-    }
-)
-"""Members of Google's own that callers write beside OpenAI's parameters; they belong into `generationConfig`."""
 FORMATS = ("pcm16", "pcm", "wav")
 
 
 def generation_config(body: dict[str, Any], traits: Traits) -> Config:
     """The `generationConfig` of a chat body; empty if it asks for nothing. Raises BadRequestError."""
-    config: Config = dict(as_object(body.get("generation_config") or body.get("generationConfig")))
+    config = given_config(body)
     config.update((into, body[name]) for name, into in _SAME.items() if body.get(name) is not None)
     limits = (body.get("max_completion_tokens"), body.get("max_tokens"))
     if (limit := next((each for each in limits if each is not None), None)) is not None:
-        config["max_output_tokens"] = limit
+        config["maxOutputTokens"] = limit
     if stop := body.get("stop"):
-        config["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+        config["stopSequences"] = [stop] if isinstance(stop, str) else stop
     if body.get("logprobs") is True:
         config["responseLogprobs"] = True
         if body.get("top_logprobs") is not None:
@@ -73,7 +45,7 @@ def generation_config(body: dict[str, Any], traits: Traits) -> Config:
         config["thinkingConfig"] = thinking
     _add_modalities(config, body)
     _add_format(config, body, traits)
-    config.update((name, value) for name, value in body.items() if name in OWN and value is not None)
+    config.update(own_config(body))
     if (media := resolution(as_list(body.get("messages")))) is not None:
         config.setdefault("mediaResolution", media)
     return config
@@ -103,7 +75,7 @@ def _add_format(config: Config, body: dict[str, Any], traits: Traits) -> None:
     kind = wanted.get("type")
     if kind not in ("json_object", "json_schema"):
         return
-    config["response_mime_type"] = "application/json"
+    config["responseMimeType"] = "application/json"
     schema = wanted.get("response_schema")
     if kind == "json_schema" and schema is None:
         schema = as_object(wanted.get("json_schema")).get("schema")
@@ -112,6 +84,6 @@ def _add_format(config: Config, body: dict[str, Any], traits: Traits) -> None:
     if not isinstance(schema, dict):
         return
     if traits.json_schema == "native":
-        config["response_json_schema"] = schema
+        config["responseJsonSchema"] = schema
     else:
-        config["response_schema"] = with_ordering(to_gemini_schema(schema))
+        config["responseSchema"] = with_ordering(to_gemini_schema(schema))

@@ -109,7 +109,7 @@ class _Reader:
         if self._traits.call_ids and call_id:
             made["id"] = call_id
         signature = signature or _signature_beside(call)
-        return {"function_call": made, "thoughtSignature": signature} if signature else {"function_call": made}
+        return {"functionCall": made, "thoughtSignature": signature} if signature else {"functionCall": made}
 
     def _result_parts(self, message: dict[str, Any], where: str) -> list[Part]:
         """The result of a call. Google wants the function's name, which only the call itself tells."""
@@ -125,7 +125,7 @@ class _Reader:
         if media and self._traits.media_in_results:
             response["parts"] = media
             media = []
-        return [{"function_response": response}, *media]
+        return [{"functionResponse": response}, *media]
 
 
 def _user_parts(content: Any, where: str) -> list[Part]:

@@ -52,8 +52,8 @@ def _part(text: str) -> Body:
     """A text, or a file as a data URI or in Cloud Storage, which the multimodal models take."""
     kind = type_of_address(text) if text.startswith("gs://") else None
     if kind is not None:
-        return {"file_data": {"file_uri": text, "mime_type": kind}}
+        return {"fileData": {"fileUri": text, "mimeType": kind}}
     found = parse_data_uri(text) if text.startswith("data:") and ";base64," in text[:100] else None
     if found is None:
         return {"text": text}
-    return {"inline_data": {"data": found.base64, "mime_type": found.content_type}}
+    return {"inlineData": {"data": found.base64, "mimeType": found.content_type}}

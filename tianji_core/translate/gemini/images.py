@@ -17,6 +17,7 @@ from tianji_core.api.errors import (
 )
 from tianji_core.api.http import Upload
 from tianji_core.api.provider import Body
+from tianji_core.translate.gemini.members import given_config, own_config, passed_on
 from tianji_core.translate.gemini.parts import PartsReader
 from tianji_core.translate.gemini.response import NO_CLOCK, blocking
 from tianji_core.translate.gemini.usage import openai_usage
@@ -45,15 +46,15 @@ def images_to_gemini(body: Body, model: str, *, drop: bool = False) -> Body:
     given = body.get("image")
     uploads = [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, Upload)]
     parts: list[Body] = [
-        {"inline_data": {"data": base64.b64encode(each.read()).decode(), "mime_type": each.content_type}}
+        {"inlineData": {"data": base64.b64encode(each.read()).decode(), "mimeType": each.content_type}}
         for each in uploads
     ]
-    config: Body = {"responseModalities": ["IMAGE"]}
+    config: Body = {**given_config(body), "responseModalities": ["IMAGE"]}
     if size := size_members(body.get("size"), resolution="gemini-2" not in model):
         config["imageConfig"] = size
+    config.update(own_config(body))
     contents = [{"role": "user", "parts": [*parts, {"text": body.get("prompt")}]}]
-    own = {name: value for name, value in body.items() if name not in _TRANSLATED and value is not None}
-    return {"contents": contents, "generationConfig": config, **own}
+    return {"contents": contents, "generationConfig": config, **passed_on(body, _TRANSLATED)}
 
 
 def imagen_to_images(answer: dict[str, Any]) -> Body:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError
+from tianji_core.translate.gemini.members import documented
 from tianji_core.translate.media import parse_data_uri
 from tianji_core.translate.shapes import as_object, as_text
 
@@ -130,15 +131,15 @@ def _media(media: Any, kind: str, where: str) -> Part:
     else:
         raise BadRequestError(f"{where}: {kind} is neither a data URI nor an address.", param="messages")
     video = fields.get("video_metadata")
-    return {**part, "video_metadata": video} if isinstance(video, dict) else part
+    return {**part, "videoMetadata": documented(video)} if isinstance(video, dict) else part
 
 
 def _inline(content_type: str, data: str) -> Part:
     content_type = _TYPES.get(content_type, content_type)
-    return {"inline_data": {"data": data, "mime_type": content_type}}
+    return {"inlineData": {"data": data, "mimeType": content_type}}
 
 
 def _address(url: str, told: str) -> Part:
     content_type = told or type_of_address(url)
-    data = {"mime_type": content_type, "file_uri": url} if content_type else {"file_uri": url}
-    return {"file_data": data}
+    data = {"mimeType": content_type, "fileUri": url} if content_type else {"fileUri": url}
+    return {"fileData": data}

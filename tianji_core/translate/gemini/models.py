@@ -30,7 +30,7 @@ class Traits:
     can_rest: bool = True
     """Whether thinking can be switched off by a budget of 0."""
     json_schema: Literal["openapi", "native"] = "native"
-    """How answers are held to a schema: `response_schema` (OpenAPI's subset) or `response_json_schema`."""
+    """How answers are held to a schema: `responseSchema` (OpenAPI's subset) or `responseJsonSchema`."""
     system: bool = True
     """Whether the model takes a system instruction."""
     penalties: bool = True

@@ -8,52 +8,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from tianji_core.translate.gemini.config import OWN, generation_config
+from tianji_core.translate.gemini.config import generation_config
 from tianji_core.translate.gemini.contents import EMPTY_PROMPT, chat_to_contents
+from tianji_core.translate.gemini.members import passed_on
 from tianji_core.translate.gemini.models import Traits
 from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.gemini.tools import tool_members
 
-_TRANSLATED = (
-    frozenset(
-        {
-            "audio",
-            "frequency_penalty",
-            "generationConfig",
-            "generation_config",
-            "logprobs",
-            "max_completion_tokens",
-            "max_tokens",
-            "messages",
-            "metadata",
-            "modalities",
-            "model",
-            "n",
-            "parallel_tool_calls",
-            "presence_penalty",
-            "reasoning_effort",
-            "response_format",
-            "seed",
-            "service_tier",
-            "stop",
-            "stream",
-            "stream_options",
-            "temperature",
-            "thinking",
-            "toolConfig",
-            "tool_choice",
-            "tool_config",
-            "tools",
-            "top_logprobs",
-            "top_p",
-            "user",
-            "web_search_options",
-        }
-    )
-    | OWN
+_TRANSLATED = frozenset(
+    {
+        "audio",
+        "frequency_penalty",
+        "logprobs",
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "metadata",
+        "modalities",
+        "model",
+        "n",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "service_tier",
+        "stop",
+        "stream",
+        "stream_options",
+        "temperature",
+        "thinking",
+        "toolConfig",
+        "tool_choice",
+        "tool_config",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "user",
+        "web_search_options",
+    }
 )
 """Members with a translation of their own."""
-_RENAMED = {"cached_content": "cachedContent", "safety_settings": "safetySettings"}
 _TIERS = {"auto": "priority", "default": "standard"}
 """OpenAI's words for service tiers; `flex` and `priority` are Google's too."""
 
@@ -71,14 +66,12 @@ def chat_to_gemini(body: dict[str, Any], traits: Traits, *, modify: bool = False
         contents = [{"role": "user", "parts": [{"text": EMPTY_PROMPT}]}, *contents]
     request: dict[str, Any] = {"contents": contents}
     if conversation.system:
-        request["system_instruction"] = {"parts": conversation.system}
+        request["systemInstruction"] = {"parts": conversation.system}
     request.update(tool_members(body, names, drop=drop))
     if config := generation_config(body, traits):
         request["generationConfig"] = config
     tier = body.get("service_tier")
     if isinstance(tier, str):
         request["serviceTier"] = _TIERS.get(tier, tier)
-    for name, value in body.items():
-        if name not in _TRANSLATED and value is not None:
-            request[_RENAMED.get(name, name)] = value
+    request.update(passed_on(body, _TRANSLATED))
     return request

@@ -15,11 +15,13 @@ from typing import Any
 from tianji_core.api.errors import BadRequestError, UnsupportedParamsError
 from tianji_core.api.provider import Binary, Body
 from tianji_core.translate.gemini.config import speech_config
+from tianji_core.translate.gemini.members import given_config, own_config, passed_on
 from tianji_core.translate.gemini.usage import openai_usage
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 
 DEFAULT_RATE = 24_000
 FORMATS = ("wav", "pcm")
+_TRANSLATED = frozenset({"input", "instructions", "model", "response_format", "speed", "stream_format", "voice"})
 _RATE = re.compile(r"rate=(\d{4,6})")
 _RAW = re.compile(r"audio/(l16|pcm)\b", re.IGNORECASE)
 
@@ -43,15 +45,14 @@ def speech_to_gemini(body: Body) -> Body:
     text, manner = body.get("input"), as_text(body.get("instructions"))
     if not isinstance(text, str):
         raise BadRequestError("input must be a string.", param="input")
-    config: Body = {"responseModalities": ["AUDIO"]}
+    config: Body = {**given_config(body), "responseModalities": ["AUDIO"]}
     if body.get("voice"):
         config["speechConfig"] = speech_config(body["voice"])
+    config.update(own_config(body))
     # Google has no member for the manner of speaking: the prompt says it.
     prompt = f"{manner}\n\n{text}" if manner else text
-    request: Body = {"contents": [{"role": "user", "parts": [{"text": prompt}]}], "generationConfig": config}
-    own = ("model", "input", "voice", "instructions", "response_format", "stream_format", "speed")
-    request.update((name, value) for name, value in body.items() if name not in own and value is not None)
-    return request
+    contents = [{"role": "user", "parts": [{"text": prompt}]}]
+    return {"contents": contents, "generationConfig": config, **passed_on(body, _TRANSLATED)}
 
 
 def gemini_to_speech(answer: dict[str, Any], body: Body) -> Binary | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError, UnsupportedParamsError
+from tianji_core.translate.gemini.members import camel, documented
 from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.gemini.schema import has_members, to_gemini_schema
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
@@ -52,7 +53,7 @@ def tool_members(body: dict[str, Any], names: FunctionNames | None = None, *, dr
     functions, hosted = _sorted(as_list(body.get("tools")), body.get("tool_choice"), names)
     if body.get("web_search_options") is not None and not any(SEARCHES & tool.keys() for tool in hosted):
         hosted.append({"googleSearch": {}})
-    config = dict(as_object(_either(body, "tool_config", "toolConfig")))
+    config = as_object(documented(_either(body, "tool_config")))
     if functions and not _combines(config):
         # Searching beside functions is refused, unless the caller has asked for the mode that allows it.
         hosted = [tool for tool in hosted if not SEARCHES & tool.keys()]
@@ -62,7 +63,7 @@ def tool_members(body: dict[str, Any], names: FunctionNames | None = None, *, dr
             "more than one tool. To drop it set `drop_params: true` in litellm_settings or litellm_params.",
             param="parallel_tool_calls",
         )
-    tools = [{"function_declarations": functions}, *hosted] if functions else hosted
+    tools = [{"functionDeclarations": functions}, *hosted] if functions else hosted
     members: dict[str, Any] = {"tools": tools} if tools else {}
     if functions and (calling := _calling(body.get("tool_choice"), names)) is not None:
         config = {**config, "functionCallingConfig": calling}
@@ -82,8 +83,8 @@ def _sorted(tools: list[Any], choice: Any, names: FunctionNames) -> tuple[list[T
         own = _native(tool)
         if own is not None:
             hosted.append(own)
-        elif declared := objects(_either(tool, "function_declarations", "functionDeclarations")):
-            functions += declared
+        elif declared := objects(_either(tool, "function_declarations")):
+            functions += documented(declared)
         else:
             functions.append(_declaration(tool, index, names))
     return [each for each in functions if allowed is None or each.get("name") in allowed], hosted
@@ -92,8 +93,8 @@ def _sorted(tools: list[Any], choice: Any, names: FunctionNames) -> tuple[list[T
 def _native(tool: Tool) -> Tool | None:
     """A tool of Google's own, None if it is none."""
     for name, options in tool.items():
-        if (found := _camel(name)) in NATIVE:
-            return {found: options if isinstance(options, dict) else {}}
+        if (found := camel(name)) in NATIVE:
+            return {found: documented(options) if isinstance(options, dict) else {}}
     kind = as_text(tool.get("type"))
     known = (each for prefix, each in _KINDS.items() if kind == prefix or kind.startswith(f"{prefix}_2"))
     return next(({each: {}} for each in known), None)
@@ -149,14 +150,9 @@ def _allowed_names(choice: Any, names: FunctionNames) -> set[str] | None:
 
 
 def _combines(config: dict[str, Any]) -> bool:
-    return bool(_either(config, "include_server_side_tool_invocations", "includeServerSideToolInvocations"))
+    return bool(config.get("includeServerSideToolInvocations"))
 
 
-def _either(members: dict[str, Any], snake: str, camel: str) -> Any:
+def _either(members: dict[str, Any], name: str) -> Any:
     """A member by either of its spellings."""
-    return members.get(snake) if members.get(snake) is not None else members.get(camel)
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    return members.get(name) if members.get(camel(name)) is None else members[camel(name)]

@@ -71,7 +71,7 @@ def test_results_are_a_turn_of_their_own() -> None:
         user("q"), calls(call("a", "f"), call("b", "g")), result("1", "a"), result("2", "b"), user("and?")
     ).contents
     assert [turn["role"] for turn in contents] == ["user", "model", "user", "user"]
-    assert [part["function_response"]["name"] for part in contents[2]["parts"]] == ["f", "g"]
+    assert [part["functionResponse"]["name"] for part in contents[2]["parts"]] == ["f", "g"]
     assert contents[3]["parts"] == [{"text": "and?"}]
 
 
@@ -89,20 +89,20 @@ def test_results_are_a_turn_of_their_own() -> None:
 )
 def test_results_are_objects(content: Any, response: Any) -> None:
     found = parts(user("q"), calls(call()), result(content))
-    assert found == [{"function_response": {"name": "f", "response": response}}]
+    assert found == [{"functionResponse": {"name": "f", "response": response}}]
 
 
 def test_pictures_in_results_stand_beside_them_or_inside() -> None:
-    picture = {"inline_data": {"data": "aGk=", "mime_type": "image/png"}}
+    picture = {"inlineData": {"data": "aGk=", "mimeType": "image/png"}}
     messages = [user("q"), calls(call()), result([{"type": "image_url", "image_url": {"url": PNG}}])]
     assert parts(*messages)[1:] == [picture]
-    assert parts(*messages, model="gemini-3-pro")[0]["function_response"]["parts"] == [picture]
+    assert parts(*messages, model="gemini-3-pro")[0]["functionResponse"]["parts"] == [picture]
 
 
 def test_a_result_without_a_call_is_refused_unless_it_names_the_function() -> None:
     with pytest.raises(BadRequestError, match="call_9"):
         read(user("q"), result("1", "call_9"))
-    assert parts(user("q"), {**result("1", "call_9"), "name": "f"})[0]["function_response"]["name"] == "f"
+    assert parts(user("q"), {**result("1", "call_9"), "name": "f"})[0]["functionResponse"]["name"] == "f"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_result_without_a_call_is_refused_unless_it_names_the_function() -> No
     ],
 )
 def test_arguments_are_objects(arguments: Any, args: Any) -> None:
-    assert parts(user("q"), calls(call(arguments=arguments))) == [{"function_call": {"name": "f", "args": args}}]
+    assert parts(user("q"), calls(call(arguments=arguments))) == [{"functionCall": {"name": "f", "args": args}}]
 
 
 def test_a_call_needs_a_name() -> None:
@@ -139,13 +139,13 @@ def test_a_call_needs_a_name() -> None:
 )
 def test_signatures_of_calls_come_back(signed: dict[str, Any]) -> None:
     found = parts(user("q"), calls(signed))
-    assert found == [{"function_call": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"}]
+    assert found == [{"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"}]
 
 
 def test_a_signed_id_finds_its_result_with_and_without_the_signature() -> None:
     for answered in ("call_1__thought__c2ln", "call_1"):
         found = parts(user("q"), calls(call("call_1__thought__c2ln")), result("1", answered))
-        assert found[0]["function_response"]["name"] == "f"
+        assert found[0]["functionResponse"]["name"] == "f"
 
 
 def test_a_signature_of_text_comes_back_with_it() -> None:
@@ -172,9 +172,9 @@ def test_newer_models_are_shown_a_stand_in_for_lost_signatures() -> None:
 def test_ids_of_calls_are_for_the_newest_models_only() -> None:
     messages = [user("q"), calls(call("call_1__thought__c2ln")), result("1", "call_1__thought__c2ln")]
     contents = read(*messages, model="gemini-3.5-flash").contents
-    assert contents[1]["parts"][0]["function_call"]["id"] == "call_1"
-    assert contents[2]["parts"][0]["function_response"]["id"] == "call_1"
-    assert "id" not in read(*messages).contents[1]["parts"][0]["function_call"]
+    assert contents[1]["parts"][0]["functionCall"]["id"] == "call_1"
+    assert contents[2]["parts"][0]["functionResponse"]["id"] == "call_1"
+    assert "id" not in read(*messages).contents[1]["parts"][0]["functionCall"]
 
 
 def test_what_googles_own_tools_did_goes_back_as_it_came() -> None:
@@ -191,7 +191,7 @@ def test_thinking_and_pictures_of_earlier_answers() -> None:
     }
     assert parts(user("q"), message) == [
         {"text": "Here."},
-        {"inline_data": {"data": "aGk=", "mime_type": "image/png"}},
+        {"inlineData": {"data": "aGk=", "mimeType": "image/png"}},
     ]
 
 
@@ -205,8 +205,8 @@ def test_names_that_google_refuses_are_changed_everywhere() -> None:
     }
     names = FunctionNames.of(body)
     contents = chat_to_contents(body["messages"], OLDER, names).contents
-    assert contents[1]["parts"][0]["function_call"]["name"] == "_1_b_c"
-    assert contents[2]["parts"][0]["function_response"]["name"] == "_1_b_c"
+    assert contents[1]["parts"][0]["functionCall"]["name"] == "_1_b_c"
+    assert contents[2]["parts"][0]["functionResponse"]["name"] == "_1_b_c"
     assert names.to_caller("_1_b_c") == "1 b/c"
 
 
@@ -228,7 +228,7 @@ def test_an_empty_message_still_says_something(content: Any) -> None:
 
 def test_a_picture_alone_gets_a_text() -> None:
     assert parts(user([{"type": "image_url", "image_url": {"url": PNG}}])) == [
-        {"inline_data": {"data": "aGk=", "mime_type": "image/png"}},
+        {"inlineData": {"data": "aGk=", "mimeType": "image/png"}},
         {"text": " "},
     ]
 

@@ -16,12 +16,12 @@ def one(part: dict[str, Any]) -> Any:
 
 
 def inline(data: str, content_type: str) -> dict[str, Any]:
-    return {"inline_data": {"data": data, "mime_type": content_type}}
+    return {"inlineData": {"data": data, "mimeType": content_type}}
 
 
 def address(url: str, content_type: str | None = None) -> dict[str, Any]:
-    named = {"mime_type": content_type, "file_uri": url} if content_type else {"file_uri": url}
-    return {"file_data": named}
+    named = {"mimeType": content_type, "fileUri": url} if content_type else {"fileUri": url}
+    return {"fileData": named}
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def address(url: str, content_type: str | None = None) -> dict[str, Any]:
             address("https://generativelanguage.googleapis.com/v1beta/files/abc", "video/mp4"),
         ),
         (
-            {"type": "file", "file": {"file_id": "gs://b/a.mp4", "video_metadata": {"fps": 5}}},
-            {**address("gs://b/a.mp4", "video/mp4"), "video_metadata": {"fps": 5}},
+            {"type": "file", "file": {"file_id": "gs://b/a.mp4", "video_metadata": {"start_offset": "5s"}}},
+            {**address("gs://b/a.mp4", "video/mp4"), "videoMetadata": {"startOffset": "5s"}},
         ),
         ({"type": "input_audio", "input_audio": {"data": "aGk=", "format": "mp3"}}, inline("aGk=", "audio/mp3")),
         ({"type": "input_audio", "input_audio": {"data": "aGk="}}, inline("aGk=", "audio/wav")),

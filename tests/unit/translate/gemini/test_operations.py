@@ -52,7 +52,7 @@ def test_each_text_is_a_request_of_its_own() -> None:
 def test_files_to_embed() -> None:
     asked = ask(request("embeddings", EMBEDDER, input=["data:image/png;base64,aGk=", "data: a word"]))
     assert [each["content"]["parts"] for each in asked.body["requests"]] == [
-        [{"inline_data": {"data": "aGk=", "mime_type": "image/png"}}],
+        [{"inlineData": {"data": "aGk=", "mimeType": "image/png"}}],
         [{"text": "data: a word"}],
     ]
 
@@ -133,12 +133,20 @@ def test_geminis_pictures() -> None:
     upload = Upload("a.png", "image/png", io.BytesIO(b"hi"), 2)
     asked = ask(request("image_edits", PAINTER, prompt="Blue", image=[upload, upload], size="1536x1024"))
     assert asked.method == "generateContent"
-    picture = {"inline_data": {"data": "aGk=", "mime_type": "image/png"}}
+    picture = {"inlineData": {"data": "aGk=", "mimeType": "image/png"}}
     assert asked.body["contents"][0]["parts"] == [picture, picture, {"text": "Blue"}]
     assert asked.body["generationConfig"] == {
         "responseModalities": ["IMAGE"],
         "imageConfig": {"aspectRatio": "4:3", "imageSize": "1K"},
     }
+    more = {"generation_config": {"top_k": 1}, "image_config": {"aspect_ratio": "2:3"}, "safety_settings": []}
+    asked = ask(request("images", PAINTER, prompt="Blue", **more))
+    assert asked.body["generationConfig"] == {
+        "responseModalities": ["IMAGE"],
+        "topK": 1,
+        "imageConfig": {"aspectRatio": "2:3"},
+    }
+    assert asked.body.keys() == {"contents", "generationConfig", "safetySettings"}
     parts = [{"text": "Here."}, {"inlineData": {"mimeType": "image/png", "data": "aGk="}}]
     found = read(
         request("images", PAINTER, prompt="a"),

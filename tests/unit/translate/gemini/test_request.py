@@ -33,7 +33,7 @@ def config(model: str = "gemini-2.5-flash", **members: Any) -> Any:
 
 def test_functions_are_one_tool() -> None:
     (tool,) = build(tools=[F, G])["tools"]
-    assert tool["function_declarations"] == [
+    assert tool["functionDeclarations"] == [
         {"name": "f", "description": "d"},
         {"name": "g", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}},
     ]
@@ -43,7 +43,7 @@ def test_functions_are_one_tool() -> None:
     ("tool", "wanted"),
     [
         ({"googleSearch": {}}, {"googleSearch": {}}),
-        ({"google_search": {"exclude_domains": ["x"]}}, {"googleSearch": {"exclude_domains": ["x"]}}),
+        ({"google_search": {"exclude_domains": ["x"]}}, {"googleSearch": {"excludeDomains": ["x"]}}),
         ({"urlContext": {}}, {"urlContext": {}}),
         ({"codeExecution": None}, {"codeExecution": {}}),
         ({"enterpriseWebSearch": {}}, {"enterpriseWebSearch": {}}),
@@ -59,7 +59,7 @@ def test_googles_own_tools(tool: Any, wanted: Any) -> None:
 
 def test_declarations_in_googles_form_are_kept() -> None:
     own = {"name": "h", "parametersJsonSchema": {"type": "object"}}
-    assert build(tools=[{"functionDeclarations": [own]}, F])["tools"][0]["function_declarations"][0] == own
+    assert build(tools=[{"functionDeclarations": [own]}, F])["tools"][0]["functionDeclarations"][0] == own
 
 
 def test_web_search_options_are_a_search() -> None:
@@ -96,7 +96,7 @@ def test_choices(choice: Any, wanted: Any) -> None:
 def test_the_allowed_tools_are_left() -> None:
     allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "g"}}]}
     request = build(tools=[F, G], tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
-    assert [each["name"] for each in request["tools"][0]["function_declarations"]] == ["g"]
+    assert [each["name"] for each in request["tools"][0]["functionDeclarations"]] == ["g"]
     assert request["toolConfig"] == {"functionCallingConfig": {"mode": "ANY"}}
 
 
@@ -145,16 +145,16 @@ def test_sampling() -> None:
         temperature=0.2, top_p=0.9, n=2, stop="END", max_tokens=5, seed=7, presence_penalty=0.1, frequency_penalty=0.2
     ) == {
         "temperature": 0.2,
-        "top_p": 0.9,
-        "candidate_count": 2,
-        "stop_sequences": ["END"],
-        "max_output_tokens": 5,
+        "topP": 0.9,
+        "candidateCount": 2,
+        "stopSequences": ["END"],
+        "maxOutputTokens": 5,
         "seed": 7,
-        "presence_penalty": 0.1,
-        "frequency_penalty": 0.2,
+        "presencePenalty": 0.1,
+        "frequencyPenalty": 0.2,
     }
-    assert config(max_tokens=5, max_completion_tokens=6) == {"max_output_tokens": 6}
-    assert config(max_tokens=5, max_completion_tokens=None) == {"max_output_tokens": 5}
+    assert config(max_tokens=5, max_completion_tokens=6) == {"maxOutputTokens": 6}
+    assert config(max_tokens=5, max_completion_tokens=None) == {"maxOutputTokens": 5}
 
 
 def test_log_probabilities() -> None:
@@ -165,15 +165,15 @@ def test_log_probabilities() -> None:
 def test_formats() -> None:
     schema = {"type": "object", "properties": {"a": {"const": "k"}}, "additionalProperties": False}
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
-    assert config(response_format={"type": "json_object"}) == {"response_mime_type": "application/json"}
+    assert config(response_format={"type": "json_object"}) == {"responseMimeType": "application/json"}
     assert config(response_format={"type": "text"}) is None
-    assert config(response_format=wanted)["response_json_schema"] is schema
-    assert config("gemini-1.5-pro", response_format=wanted)["response_schema"] == {
+    assert config(response_format=wanted)["responseJsonSchema"] is schema
+    assert config("gemini-1.5-pro", response_format=wanted)["responseSchema"] == {
         "type": "object",
         "properties": {"a": {"type": "string", "enum": ["k"]}},
         "propertyOrdering": ["a"],
     }
-    assert config(response_format={"type": "json_object", "response_schema": schema})["response_json_schema"] is schema
+    assert config(response_format={"type": "json_object", "response_schema": schema})["responseJsonSchema"] is schema
 
 
 def test_modalities_and_voices() -> None:
@@ -195,15 +195,78 @@ def test_googles_own_members_find_their_place() -> None:
         anything=None,
     )
     assert request["generationConfig"] == {
-        "topK": 3,
-        "temperature": 0,
-        "top_k": 4,
+        "topK": 4,
+        "temperature": 1,
         "imageConfig": {"aspectRatio": "1:1"},
-    } | {"temperature": 1}
+    }
     assert request["safetySettings"] == [{"category": "c"}]
     assert request["cachedContent"] == "cachedContents/1"
     assert request["labels"] == {"team": "a"}
     assert "anything" not in request
+
+
+def test_nothing_is_said_in_two_spellings() -> None:
+    schema = {"type": "object", "properties": {"first_name": {"type": "string"}}}
+    request = build(
+        generation_config={
+            "max_output_tokens": 9,
+            "top_p": 0.1,
+            "topP": 0.2,
+            "stop_sequences": ["a"],
+            "response_mime_type": "text/plain",
+            "thinking_config": {"thinking_budget": 1},
+            "response_schema": schema,
+        },
+        generationConfig={"maxOutputTokens": 8, "seed": 1},
+        max_tokens=5,
+        stop="b",
+        response_format={"type": "json_object"},
+        candidate_count=2,
+        speech_config={"voice_config": {"prebuilt_voice_config": {"voice_name": "Kore"}}},
+        media_resolution="MEDIA_RESOLUTION_LOW",
+        tools=[F, {"function_declarations": [{"name": "h", "parameters_json_schema": schema}]}],
+        tool_choice="auto",
+        tool_config={"function_calling_config": {"mode": "ANY"}, "retrieval_config": {"language_code": "fr"}},
+        cached_content="cachedContents/1",
+        cachedContent="cachedContents/2",
+        system_instruction={"parts": [{"text": "s"}]},
+    )
+    assert request["generationConfig"] == {
+        "maxOutputTokens": 5,
+        "topP": 0.2,
+        "stopSequences": ["b"],
+        "responseMimeType": "application/json",
+        "thinkingConfig": {"thinkingBudget": 1},
+        "responseSchema": schema,
+        "seed": 1,
+        "candidateCount": 2,
+        "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}},
+        "mediaResolution": "MEDIA_RESOLUTION_LOW",
+    }
+    declared = request["tools"][0]["functionDeclarations"]
+    assert declared[1] == {"name": "h", "parametersJsonSchema": schema}
+    assert request["toolConfig"] == {
+        "functionCallingConfig": {"mode": "AUTO"},
+        "retrievalConfig": {"languageCode": "fr"},
+    }
+    assert request["cachedContent"] == "cachedContents/2"
+    assert request["systemInstruction"] == {"parts": [{"text": "s"}]}
+    assert request.keys() == {
+        "cachedContent",
+        "contents",
+        "generationConfig",
+        "systemInstruction",
+        "toolConfig",
+        "tools",
+    }
+
+
+def test_objects_without_an_end_are_no_trouble() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(900):
+        deep = {"a_b": deep}
+    sent = chat_to_gemini({"messages": HI, "generation_config": deep}, traits("gemini-2.5-flash"))
+    assert sent["generationConfig"]["aB"]["aB"]
 
 
 @pytest.mark.parametrize(("tier", "wanted"), [("auto", "priority"), ("default", "standard"), ("flex", "flex")])
