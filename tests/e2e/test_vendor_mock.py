@@ -102,8 +102,8 @@ def client(vendors: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[o
         rows = [row(name, params, vendors, account) for name, params in CHATS.items()]
         rows += [row(f"{name} embeddings", params, vendors, account) for name, params in EMBEDDINGS.items()]
         config = folder / "config.yaml"
-        general = {"master_key": MASTER_KEY}
-        config.write_text(json.dumps({"model_list": rows, "general_settings": general}))
+        general, router = {"master_key": MASTER_KEY}, {"num_retries": 0}
+        config.write_text(json.dumps({"model_list": rows, "general_settings": general, "router_settings": router}))
         server = ServerProcess(config, folder / "run").start()
         try:
             with openai.OpenAI(base_url=f"{server.url}/v1", api_key=MASTER_KEY, max_retries=0, timeout=20) as found:

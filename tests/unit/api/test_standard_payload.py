@@ -94,7 +94,7 @@ def test_tokens(usage, counts):
         ("chat", "openai", "acompletion"),
         ("completions", "openai", "atext_completion"),
         ("embeddings", "openai", "aembedding"),
-        ("chat", "anthropic", "anthropic_messages"),
+        ("chat", "messages", "anthropic_messages"),
         ("chat", "responses", "aresponses"),
     ],
 )

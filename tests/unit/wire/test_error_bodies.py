@@ -45,10 +45,10 @@ def test_from_the_tree():
         "param": None,
         "code": "429",
     }
-    assert error_body(RateLimitError("slow"), "anthropic")["error"]["type"] == "rate_limit_error"
+    assert error_body(RateLimitError("slow"), "messages")["error"]["type"] == "rate_limit_error"
     assert error_body(GuardrailBlockedError("no", detail={"g": 1}))["error"]["provider_specific_fields"] == {"g": 1}
     event = error_event(RateLimitError("two\nlines"))
     assert event.startswith(b"data: {")
     assert event.count(b"\n") == 2
     assert json.loads(event[6:])["error"]["message"] == "two\nlines"
-    assert error_event(RateLimitError("x"), "anthropic").startswith(b"event: error\ndata: {")
+    assert error_event(RateLimitError("x"), "messages").startswith(b"event: error\ndata: {")
