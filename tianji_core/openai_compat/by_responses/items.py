@@ -15,11 +15,11 @@ FILENAME = "document.pdf"
 """For files without a name, which the vendor wants."""
 
 
-def input_of(messages: list[Any], system: str | None) -> tuple[str | None, list[Body]]:
+def input_of(messages: list[Any], system: str | None, *, instructs: bool = True) -> tuple[str | None, list[Body]]:
     """Instructions, which are the system messages at the beginning, and items for the rest.
 
-    `system` is the role that the model wants in place of `system` and `developer` further down. Raises BadRequestError
-    for what no item can say.
+    `system` is the role that the model wants in place of `system` and `developer` further down. Without `instructs`
+    all system messages become items. Raises BadRequestError for what no item can say.
     """
     start = 0
     instructions: list[str] = []
@@ -29,7 +29,7 @@ def input_of(messages: list[Any], system: str | None) -> tuple[str | None, list[
             break
         instructions.append(text)
         start += 1
-    if start == len(messages):  # there has to be something to answer to
+    if not instructs or start == len(messages):  # there has to be something to answer to
         instructions, start = [], 0
     items = [item for at, m in enumerate(messages[start:], start) for item in _items(m, f"messages[{at}]", system)]
     return "\n".join(instructions) or None, items

@@ -67,7 +67,7 @@ class ByResponses(OpenAIModels):
         if supported is None or operation != "chat":
             return supported
         if self.only_by_responses(model):
-            supported -= NEUTRAL.keys()
+            supported -= frozenset(NEUTRAL)
         return supported | {"web_search_options"} if self.family(model).thinks else supported
 
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:

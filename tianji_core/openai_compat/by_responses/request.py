@@ -61,7 +61,9 @@ def responses_request(chat: Body, *, system: str | None, thinks: bool) -> Body:
     the state of their reasoning is asked for, so that it can be sent back; others refuse to be asked.
     """
     body: Body = {key: value for key, value in chat.items() if key not in _TRANSLATED}
-    instructions, body["input"] = input_of(chat["messages"], system)
+    # The vendor wants the word JSON in the input where JSON without a schema is asked for; instructions do not count.
+    instructs = as_object(chat.get("response_format")).get("type") != "json_object"
+    instructions, body["input"] = input_of(chat["messages"], system, instructs=instructs)
     if instructions is not None:
         body["instructions"] = instructions
     if body.get("store") is None:

@@ -13,6 +13,9 @@ from tianji_core.translate.surfaces.responses.response import chat_usage
 BREAK = "\n\n"
 """Between the parts of a summary, and between messages."""
 
+MAX_TIME = 2**53
+"""What a JSON number is sure to hold; OpenAI writes times as fractions at times."""
+
 _BAD_REQUEST = ("invalid_", "image_", "empty_image", "unsupported_image", "failed_to_download", "bio_policy")
 """How the codes of failures begin that the request is to blame for."""
 
@@ -41,7 +44,7 @@ def head(response: Body) -> Body:
     created = response.get("created_at")
     return {
         "id": as_text(response.get("id")),
-        "created": int(created) if isinstance(created, (int, float)) else 0,
+        "created": int(created) if isinstance(created, (int, float)) and 0 <= created < MAX_TIME else 0,
         "model": as_text(response.get("model")),
     }
 
