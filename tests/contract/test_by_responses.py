@@ -37,7 +37,7 @@ ASK = {
 
 def events():
     at = {"output_index": 0, "item_id": "rs_1"}
-    found = [
+    return [
         {"type": "response.created", "response": {**RESPONSE, "status": "in_progress", "output": [], "usage": None}},
         {"type": "response.output_item.added", **at, "item": {**REASONING, "summary": []}},
         {"type": "response.reasoning_summary_text.delta", **at, "summary_index": 0, "delta": "Hm."},
@@ -47,7 +47,6 @@ def events():
         {"type": "response.output_item.done", "output_index": 1, "item": CALL},
         {"type": "response.completed", "response": RESPONSE},
     ]
-    return found
 
 
 def scripted(request):
@@ -188,3 +187,33 @@ def test_failures_in_a_stream_reach_a_messages_client(post, config, fake_upstrea
     assert "event: error" in answer.body.decode()
     assert "Oops" in answer.body.decode()
     assert "message_stop" not in answer.body.decode()
+
+
+SINK = """
+    from tianji_core.api.callback import Callback
+
+    class Sink(Callback):
+        wants_content = True
+        records = []
+        async def on_call(self, record):
+            self.records.append(record)
+
+    sink = Sink()
+"""
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_records_of_calls_that_are_not_translated_hold_the_answer_as_chat(serving, config, config_beside, stream):
+    path = config_beside(config(callbacks=["sink.sink"]), sink=SINK)
+
+    async def main():
+        async with serving(path) as client:
+            asked = {"model": "m", "input": "Hi", "stream": stream}
+            answer = await client.post("/v1/responses", asked, headers=HEADERS)
+            return answer, client.app.serving.gateway.pipeline.callbacks.subscriptions[0].callback
+
+    answer, sink = asyncio.run(main())
+    assert answer.status == 200
+    (record,) = sink.records
+    message = record.response["choices"][0]["message"]
+    assert (message["reasoning_content"], message["tool_calls"][0]["id"]) == ("Hm.", "call_1")
