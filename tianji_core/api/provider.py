@@ -123,6 +123,7 @@ class ModelRequest:
     belongs to the provider: it may change it in place. `model` is the vendor's name for the model. `headers` are the
     client's header fields that the provider named in `forward_headers`, names in lower case. `drop_params` says that
     a parameter whose value the model refuses is to be left out; otherwise the provider raises UnsupportedParamsError.
+    `dialect` is what the client speaks (`openai`, `messages`, `responses`), for vendors that serve it in a better way.
     """
 
     operation: Operation
@@ -131,6 +132,7 @@ class ModelRequest:
     stream: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     drop_params: bool = False
+    dialect: str = "openai"
 
 
 @dataclass(frozen=True, slots=True)

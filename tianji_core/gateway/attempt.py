@@ -188,7 +188,7 @@ class Attempt:
             if value is not None:
                 headers[name] = value
         drops = self._deployment.drop_params or call.options.drop_params
-        return ModelRequest(operation, model, body, call.stream, headers, drops), reshapes
+        return ModelRequest(operation, model, body, call.stream, headers, drops, call.dialect), reshapes
 
     async def _send(self, request: ModelRequest) -> UpstreamResponse:
         deployment = self._deployment

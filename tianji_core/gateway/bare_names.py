@@ -13,6 +13,7 @@ _STARTS = (
             "gpt-",
             "chatgpt-",
             "codex-",
+            "computer-use-",
             "o1",
             "o3",
             "o4",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 BODY_PARAMS_OF_THE_ROW = frozenset({"metadata", "stream"})
 """OpenAI parameters that make no sense as a default for every call."""
 
+OF_ALL_ROWS = frozenset({"use_chat_completions_url_for_anthropic_messages"})
+"""Keys of `litellm_settings` that single providers know as settings of their own."""
+
 _NOT_SHOWN = frozenset({"api_key", "base_url", "headers", "extra_headers", "extra_body", "mock_response"})
 _REGIONS = frozenset({"aws_region_name", "region_name", "vertex_location", "vertex_project", "watsonx_region_name"})
 """Settings of vendors that say where a model runs."""
@@ -170,11 +173,15 @@ class DeploymentBuilder:
             "api_version": params.api_version,
             "organization": params.organization,
             "base_model": row.model_info.base_model if "base_model" in model.model_fields else None,
+            "mode": row.model_info.mode if "mode" in model.model_fields else None,
             "extra_headers": params.all_headers or None,
         }
         values.update({key: value for key, value in given.items() if value is not None})
         values["model"] = name
-        values["modify_params"] = self._compiler.config.litellm_settings.modify_params
+        everywhere = self._compiler.config.litellm_settings
+        values["modify_params"] = everywhere.modify_params
+        for key in OF_ALL_ROWS & model.model_fields.keys():
+            values.setdefault(key, getattr(everywhere, key))
         defaults = {key: value for key, value in vendor.items() if key not in model.model_fields}
         defaults.update({k: v for k, v in params.openai_params.items() if k not in BODY_PARAMS_OF_THE_ROW})
         defaults.update(params.extra_body)

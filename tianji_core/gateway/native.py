@@ -64,7 +64,8 @@ class NativeAttempt(Attempt):
 
     def _asked(self, model: str) -> ModelRequest:
         """The request in the normal form: what the provider reads the answer with."""
-        return ModelRequest("chat", model, {**self._call.body, "model": model}, self._call.stream)
+        call = self._call
+        return ModelRequest("chat", model, {**call.body, "model": model}, call.stream, dialect=call.dialect)
 
     def _native(self, model: str, request: ModelRequest) -> ModelRequest:
         """The request as the vendor gets it: without what is the gateway's, with the vendor's name of the model."""
@@ -73,7 +74,7 @@ class NativeAttempt(Attempt):
         body = {k: v for k, v in (call.native or {}).items() if k not in dropped}
         body["model"] = model
         headers = {n: value for n in provider.forward_headers if (value := call.header(n.encode())) is not None}
-        return ModelRequest("chat", model, body, request.stream, headers)
+        return ModelRequest("chat", model, body, request.stream, headers, dialect=call.dialect)
 
     async def _native_stream(self, surface: Surface, request: ModelRequest, response: UpstreamResponse) -> StreamReply:
         provider = self._deployment.provider

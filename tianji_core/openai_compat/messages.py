@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.encrypted import without_encrypted
 from tianji_core.translate.tool_ids import SEPARATOR, plain_id
 
 FOREIGN = frozenset({"cache_control", "provider_specific_fields", "reasoning_details", "thinking_blocks"})
@@ -28,6 +29,8 @@ def clean_message(message: Body, system: str | None = None, foreign: frozenset[s
     """A message without nulls and what is foreign; a cache marker that the vendor takes moves into the content."""
     if "cache_control" in message and "cache_control" not in foreign:
         message = _with_marker_inside(message)
+    if "thinking_blocks" in message and "thinking_blocks" not in foreign:
+        message = _without_openais(message)
     content = message.get("content")
     changes: Body = {}
     role = message.get("role")
@@ -61,6 +64,15 @@ def _is_signed(call: Any) -> bool:
 def _unsigned(call: Body) -> Body:
     rest = {key: value for key, value in call.items() if key != "provider_specific_fields"}
     return {**rest, "id": plain_id(call["id"])} if isinstance(call.get("id"), str) else rest
+
+
+def _without_openais(message: Body) -> Body:
+    """The message without the reasoning that OpenAI has encrypted, for vendors that take thinking blocks."""
+    blocks = message["thinking_blocks"]
+    if not isinstance(blocks, list) or (kept := without_encrypted(blocks)) is blocks:
+        return message
+    rest = {key: value for key, value in message.items() if key != "thinking_blocks"}
+    return {**rest, "thinking_blocks": kept} if kept else rest
 
 
 def _with_marker_inside(message: Body) -> Body:

@@ -7,7 +7,7 @@ none (fine-tunes, other people's models behind `api_base`) is treated like gpt-4
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tianji_core.api.errors import UnsupportedParamsError
@@ -26,7 +26,8 @@ class Family:
 
     `lacks` names parameters that are never taken. `thinks`: `max_tokens` is called `max_completion_tokens`, and the
     parameters in `calm` are taken only with their neutral value, unless the effort is "none". `effort` is what the
-    model does if the request does not say. `system` is the role that takes the place of `system`.
+    model does if the request does not say. `system` is the role that takes the place of `system`. `only_responses`:
+    there is no chat, only the Responses API (see `by_responses`).
     """
 
     pattern: str
@@ -35,6 +36,7 @@ class Family:
     calm: frozenset[str] = frozenset()
     effort: str = ""
     system: str = "system"
+    only_responses: bool = False
 
 
 FAMILIES = (
@@ -66,7 +68,7 @@ FAMILIES = (
         system="user",
     ),
     Family(
-        r"o\d",
+        r"o\d|codex-mini",
         lacks=PENALTIES | {"verbosity", "top_p", "logprobs", "top_logprobs"},
         thinks=True,
         calm=frozenset({"temperature"}),
@@ -75,6 +77,8 @@ FAMILIES = (
     ),
 )
 OTHER = Family("")
+ONLY_RESPONSES = re.compile(r"(gpt-\d[\d.]*|o\d)-pro(-|$)|gpt-\d.*-codex|codex-|.*-deep-research(-|$)|computer-use-")
+"""Models without chat; otherwise their family's rules are theirs."""
 NEUTRAL = {"temperature": 1, "top_p": 1, "logprobs": False, "top_logprobs": 0}
 
 
@@ -82,7 +86,8 @@ NEUTRAL = {"temperature": 1, "top_p": 1, "logprobs": False, "top_logprobs": 0}
 def family_of(model: str) -> Family:
     """The rules for a model; `ft:` and a path in front of the name do not matter."""
     name = model.rpartition("/")[2].removeprefix("ft:").lower()
-    return next((family for family in FAMILIES if re.match(family.pattern, name)), OTHER)
+    family = next((family for family in FAMILIES if re.match(family.pattern, name)), OTHER)
+    return replace(family, only_responses=True) if ONLY_RESPONSES.match(name) else family
 
 
 class OpenAIModels(OpenAICompatible):

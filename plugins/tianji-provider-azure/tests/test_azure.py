@@ -271,3 +271,40 @@ def test_the_rows_credential_wins_over_the_environments_key() -> None:
     headers = headers_of(azure(api_key=None, environ=environ, azure_ad_token="row"), FakeNetwork())
     assert headers["authorization"] == "Bearer row"
     assert "api-key" not in headers
+
+
+@pytest.mark.parametrize(
+    ("base", "version", "url"),
+    [
+        (HOST, "2025-04-01-preview", f"{HOST}/openai/responses?api-version=2025-04-01-preview"),
+        (f"{HOST}/openai/deployments/dep", "2025-04-01", f"{HOST}/openai/responses?api-version=2025-04-01"),
+        (HOST, "v1", f"{HOST}/openai/v1/responses"),
+        (HOST, "preview", f"{HOST}/openai/v1/responses?api-version=preview"),
+        (f"{HOST}/openai/v1/", None, f"{HOST}/openai/v1/responses"),
+    ],
+)
+def test_responses_belong_to_the_resource(base: str, version: str | None, url: str) -> None:
+    provider = azure(api_base=base, api_version=version)
+    request = ask("responses/o_series/dep")
+    built = provider.build_request(request)
+    assert built.url == url
+    assert sent(provider, ask("responses/o_series/dep"))["model"] == "dep"
+    native = provider.build_native("responses", ModelRequest("chat", "o_series/dep", {"model": "x", "input": "Hi"}))
+    assert (native.url, native.body) == (url, b'{"model":"dep","input":"Hi"}')
+
+
+def test_which_models_are_served_by_responses() -> None:
+    assert "/responses" in azure(base_model="gpt-5-codex").build_request(ask()).url
+    assert "/responses" in azure(mode="responses").build_request(ask()).url
+    assert "/responses" not in azure().build_request(ask()).url
+    messages = ask()
+    messages.dialect = "messages"
+    assert "/chat/completions" in azure().build_request(messages).url
+
+
+def test_an_answer_of_responses() -> None:
+    output = [{"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}]
+    body = json.dumps({"id": "r", "status": "completed", "output": output}).encode()
+    answer = azure(mode="responses").parse_response(ask(), UpstreamReply(200, Headers(), body))
+    assert isinstance(answer, dict)
+    assert answer["choices"][0]["message"]["content"] == "Hi"

@@ -11,6 +11,7 @@ from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError, 
 from tianji_core.translate.anthropic.content import EMPTY_TEXT
 from tianji_core.translate.anthropic.messages import OPERATOR_NOTE
 from tianji_core.translate.anthropic.structured import JSON_TOOL
+from tianji_core.translate.encrypted import encrypted_block
 from tianji_provider_bedrock.messages import DOCUMENT_TEXT, Names
 from tianji_provider_bedrock.models import parse_model, traits
 from tianji_provider_bedrock.request import chat_to_converse
@@ -116,6 +117,8 @@ def test_reasoning_goes_back_signed() -> None:
         {"type": "thinking", "thinking": "Hm.", "signature": "sig"},
         {"type": "redacted_thinking", "data": "abc="},
         {"type": "thinking", "thinking": "another vendor's"},
+        encrypted_block("OpenAI's", "ENC"),
+        encrypted_block("", "ENC"),
     ]
     sent = convert(user("a"), {"role": "assistant", "content": "b", "thinking_blocks": blocks}, user("c"))
     assert sent["messages"][1]["content"] == [

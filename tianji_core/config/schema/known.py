@@ -151,7 +151,6 @@ LITELLM_SETTINGS = {
     "disable_hf_tokenizer_download": "Fetch no tokenizers.",
     "disable_stop_sequence_limit": "Any number of stop sequences.",
     "disable_streaming_logging": "No records of streams.",
-    "use_chat_completions_url_for_anthropic_messages": "Translate /v1/messages to chat completions.",
     "route_all_chat_openai_to_responses": "Use the responses API for chat.",
     "enable_anthropic_prompt_caching": "Set Anthropic cache marks.",
     "provider_url_destination_allowed_hosts": "Hosts allowed as vendor URL.",

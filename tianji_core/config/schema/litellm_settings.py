@@ -36,6 +36,9 @@ class LitellmSettings(Block):
 
     drop_params: Flag = key(False, "Leave out parameters a model does not take, instead of refusing the call.")
     modify_params: Flag = key(False, "Let a provider repair a request the vendor would refuse.", usage="B")
+    use_chat_completions_url_for_anthropic_messages: Flag = key(
+        False, "Ask OpenAI by chat, not by the Responses API, for callers of /v1/messages.", usage="C"
+    )
     callbacks: Names = key([], "Called after every call, whatever its end.")
     success_callback: Names = key([], "Called after calls that were answered.")
     failure_callback: Names = key([], "Called after calls that failed.")

@@ -23,6 +23,7 @@ from tianji_core.translate.anthropic.content import (
     text_block,
 )
 from tianji_core.translate.anthropic.names import ToolNames, clean_id
+from tianji_core.translate.encrypted import encrypted_of
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 
 OPERATOR_NOTE = (
@@ -160,6 +161,8 @@ def _is_thinking(part: Any) -> bool:
 
 def _signed(block: dict[str, Any]) -> Block | None:
     """A thinking block as the vendor gave it; one without its signature (another vendor's) would be refused."""
+    if encrypted_of(block) is not None:
+        return None
     if block.get("type") == "redacted_thinking" and block.get("data"):
         return {"type": "redacted_thinking", "data": block["data"]}
     if block.get("type") == "thinking" and block.get("signature"):

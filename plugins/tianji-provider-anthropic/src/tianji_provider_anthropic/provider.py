@@ -26,6 +26,7 @@ from tianji_core.translate.anthropic.models import supported_params, traits
 from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
+from tianji_core.translate.encrypted import messages_without_encrypted
 
 DEFAULT_BASE = "https://api.anthropic.com"
 VERSION = "2023-06-01"
@@ -110,6 +111,8 @@ class AnthropicProvider(Provider):
         self._check_key()
         betas = join_betas(self._betas, request.headers.get(HEADER))
         headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
+        if isinstance(messages := request.body.get("messages"), list):
+            request.body["messages"] = messages_without_encrypted(messages)
         return UpstreamRequest("POST", url, headers, orjson.dumps(request.body))
 
     def _check_key(self) -> None:

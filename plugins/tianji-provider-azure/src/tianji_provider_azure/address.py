@@ -46,6 +46,14 @@ class Address:
             raise BadRequestError(f"{deployment!r} is no deployment.", param="model")
         return f"{self.root}{quote(deployment, safe='')}{path}{self.query}"
 
+    @property
+    def responses(self) -> str:
+        """The address of the Responses API, which belongs to the resource: the body names the deployment."""
+        if not self.dated:
+            return f"{self.root}/responses{self.query}"
+        resource, found, _ = self.root.partition(DEPLOYMENTS)
+        return f"{resource}/openai/responses{self.query}" if found else f"{self.root}responses{self.query}"
+
 
 def address_of(base: str, version: str | None) -> Address:
     """The address that an api_base stands for: a resource, a deployment, an operation's full address, or `…/openai/v1`.

@@ -10,8 +10,8 @@ from pydantic import Field
 from tianji_core.api.errors import UnsupportedParamsError
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, Body, Capabilities, ModelRequest, Operation, StreamDecoder
-from tianji_core.openai_compat import OpenAIModels
 from tianji_core.openai_compat.azure import AzureHosted
+from tianji_core.openai_compat.by_responses import ByResponses, ByResponsesSettings
 from tianji_core.openai_compat.openai_models import Family, family_of
 from tianji_core.openai_compat.provider import PATHS
 from tianji_core.translate.entra import EntraSettings
@@ -22,7 +22,7 @@ HINTS = {"o_series/": "o3", "gpt5_series/": "gpt-5"}
 """Prefixes of deployments that say which models are behind them, and a model of that kind."""
 
 
-class AzureSettings(EntraSettings):
+class AzureSettings(EntraSettings, ByResponsesSettings):
     """The keys of `litellm_params` that Azure's providers know."""
 
     api_version: str | None = Field(
@@ -31,13 +31,13 @@ class AzureSettings(EntraSettings):
     base_model: str | None = Field(None, description="The model behind the deployment, whose parameters hold")
 
 
-class Azure(AzureHosted, OpenAIModels):
+class Azure(AzureHosted, ByResponses):
     """Azure OpenAI, with the rules of OpenAI's models where the model is known."""
 
     name = "azure"
     api_key_env = ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY")
     api_base_env = ("AZURE_API_BASE", "AZURE_OPENAI_ENDPOINT")
-    capabilities: ClassVar[Capabilities] = OpenAIModels.capabilities.having(
+    capabilities: ClassVar[Capabilities] = ByResponses.capabilities.having(
         "audio",
         "files",
         "prompt_caching",
@@ -56,10 +56,17 @@ class Azure(AzureHosted, OpenAIModels):
     def url(self, operation: Operation) -> str:
         return self.address.root  # the rest is the deployment's
 
+    def responses_url(self) -> str:
+        return self.address.responses
+
+    def responses_model(self, model: str) -> str:
+        return deployment_of(super().responses_model(model))
+
     def family(self, model: str) -> Family:
         settings = self.settings
         hidden = settings.base_model if isinstance(settings, AzureSettings) else None
-        hint = next((HINTS[prefix] for prefix in HINTS if model.startswith(prefix)), None)
+        named = super().responses_model(model)
+        hint = next((HINTS[prefix] for prefix in HINTS if named.startswith(prefix)), None)
         return family_of(hidden or hint or model)
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
@@ -75,6 +82,8 @@ class Azure(AzureHosted, OpenAIModels):
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         built = super().build_request(request)
+        if self.by_responses(request):
+            return built
         built.url = self.address.url(deployment_of(request.model), PATHS[request.operation])
         return built
 
@@ -129,6 +138,7 @@ class AzureText(Azure):
 
     name = "azure_text"
     capabilities = Capabilities.of("completions", features=("streaming",))
+    native_dialects = frozenset()
     chunks = "text_completion"
 
 

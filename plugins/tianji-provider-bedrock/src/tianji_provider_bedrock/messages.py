@@ -17,6 +17,7 @@ from tianji_core.translate.anthropic.content import EMPTY_TEXT
 from tianji_core.translate.anthropic.mending import CONTINUE
 from tianji_core.translate.anthropic.messages import OPERATOR_NOTE, arguments_object
 from tianji_core.translate.anthropic.names import ToolNames
+from tianji_core.translate.encrypted import encrypted_of
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 from tianji_provider_bedrock.content import Block, cache_point, content_blocks
 from tianji_provider_bedrock.models import Traits
@@ -211,6 +212,8 @@ def _is_thinking(part: Any) -> bool:
 
 def _reasoning(block: dict[str, Any]) -> Block | None:
     """Reasoning as the vendor gave it; without its signature (another vendor's) it would be refused."""
+    if encrypted_of(block) is not None:
+        return None
     if block.get("type") == "redacted_thinking" and block.get("data"):
         return {"reasoningContent": {"redactedContent": block["data"]}}
     if block.get("type") == "thinking" and block.get("signature"):

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
 from pydantic import Field
 
 from tianji_core import hookimpl
-from tianji_core.api.http import UpstreamRequest
-from tianji_core.api.provider import Capabilities, ModelRequest, ProviderSettings
-from tianji_core.openai_compat import OpenAIModels
+from tianji_core.api.provider import Capabilities
+from tianji_core.openai_compat.by_responses import ByResponses, ByResponsesSettings
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
 
 
-class OpenAISettings(ProviderSettings):
+class OpenAISettings(ByResponsesSettings):
     """The keys of `litellm_params` that OpenAI's providers know."""
 
     project: str | None = Field(None, description="Project that the vendor bills")
+    use_chat_completions_url_for_anthropic_messages: bool = Field(
+        False, description="Serve clients of Messages through chat; see litellm_settings"
+    )
 
 
-class OpenAI(OpenAIModels):
-    """OpenAI's own API."""
+class OpenAI(ByResponses):
+    """OpenAI's own API. Clients of Messages are served through Responses, where reasoning survives their tool loops."""
 
     name = "openai"
     default_base = "https://api.openai.com/v1"
     api_key_env = ("OPENAI_API_KEY",)
     api_base_env = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
-    capabilities = OpenAIModels.capabilities.having(
+    capabilities = ByResponses.capabilities.having(
         "audio",
         "files",
         "prompt_caching",
@@ -44,11 +45,10 @@ class OpenAI(OpenAIModels):
         ),
     )
 
-    native_dialects = frozenset({"responses"})
-
-    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
-        self.check_credential()
-        return UpstreamRequest("POST", f"{self.api_base}/responses", self._headers.copy(), orjson.dumps(request.body))
+    def dialects_by_responses(self) -> frozenset[str]:
+        if getattr(self.settings, "use_chat_completions_url_for_anthropic_messages", False):
+            return self.native_dialects
+        return self.native_dialects | {"messages"}
 
     def headers(self) -> list[tuple[str, str]]:
         settings = self.settings

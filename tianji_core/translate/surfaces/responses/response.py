@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.shapes import as_count, as_object
 from tianji_core.translate.surfaces.responses.items import packed
 
 _ECHOED: dict[str, Any] = {
@@ -185,15 +186,15 @@ def chat_usage(usage: Any) -> dict[str, Any] | None:
     """The other way round: what a vendor's Response says, under chat's names."""
     if not isinstance(usage, dict):
         return None
-    details, more = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}
-    prompt, completion = usage.get("input_tokens") or 0, usage.get("output_tokens") or 0
+    details, more = as_object(usage.get("input_tokens_details")), as_object(usage.get("output_tokens_details"))
+    prompt, completion = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": usage.get("total_tokens") or prompt + completion,
+        "total_tokens": as_count(usage.get("total_tokens")) or prompt + completion,
         "prompt_tokens_details": {
-            "cached_tokens": details.get("cached_tokens") or 0,
-            "cache_write_tokens": details.get("cache_write_tokens") or 0,
+            "cached_tokens": as_count(details.get("cached_tokens")),
+            "cache_write_tokens": as_count(details.get("cache_write_tokens")),
         },
-        "completion_tokens_details": {"reasoning_tokens": more.get("reasoning_tokens") or 0},
+        "completion_tokens_details": {"reasoning_tokens": as_count(more.get("reasoning_tokens"))},
     }
