@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import subprocess
+import textwrap
 import time
+import venv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -250,3 +252,23 @@ def tianji(tmp_path: Path) -> Iterator[Callable[..., Command]]:
             except subprocess.TimeoutExpired:
                 command.process.kill()
                 command.process.wait()
+
+
+@pytest.fixture
+def run_with() -> Callable[..., None]:
+    """Runs a script where an older client (`name==version`) is installed: in an environment kept between runs."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tianji-tests"
+
+    def run(pin: str, script: str, *arguments: str, also: tuple[str, ...] = ()) -> None:
+        folder = cache / pin.replace("==", "-")
+        python = folder / "bin" / "python"
+        if not (folder / "done").exists():
+            venv.create(folder, with_pip=True, clear=True)
+            pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, pin, *also], check=True, timeout=240)
+            (folder / "done").touch()
+        command = [python, "-c", textwrap.dedent(script), *arguments]
+        found = subprocess.run(command, capture_output=True, timeout=60, text=True, check=False)
+        assert found.returncode == 0, found.stderr
+
+    return run

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-import textwrap
-import venv
-from pathlib import Path
 
 import openai
 import pytest
@@ -197,7 +191,6 @@ def test_the_azure_client(gateway):
 
 
 OLD = "openai==1.55.3"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tianji-tests" / OLD.replace("==", "-")
 SCRIPT = """
     import sys
     import openai
@@ -227,15 +220,5 @@ SCRIPT = """
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_an_old_major_of_the_client(gateway):
-    """In a virtual environment of its own, kept between runs."""
-    python = CACHE / "bin" / "python"
-    if not (CACHE / "done").exists():
-        venv.create(CACHE, with_pip=True, clear=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, OLD, "httpx<0.28"], check=True, timeout=240)
-        (CACHE / "done").touch()
-    script = textwrap.dedent(SCRIPT)
-    found = subprocess.run([python, "-c", script, gateway.url, gateway.key], capture_output=True, timeout=60, text=True)
-    assert found.returncode == 0, found.stderr
-    assert sys.version_info >= (3, 11)
+def test_an_old_major_of_the_client(gateway, run_with):
+    run_with(OLD, SCRIPT, gateway.url, gateway.key, also=("httpx<0.28",))

@@ -15,6 +15,9 @@ from tianji_core.translate.tool_ids import SEPARATOR, plain_id
 FOREIGN = frozenset({"cache_control", "provider_specific_fields", "reasoning_details", "thinking_blocks"})
 """Members that are another vendor's, and that would be an error, or give away its state, where they are not known."""
 
+_SYSTEM = frozenset({"system", "developer"})
+_COMMON = frozenset({"user", "assistant"})
+
 
 def clean_messages(messages: list[Any], system: str | None = None, foreign: frozenset[str] = FOREIGN) -> list[Any]:
     """The messages; with `system` given, that role in place of `system` and `developer`.
@@ -27,6 +30,10 @@ def clean_messages(messages: list[Any], system: str | None = None, foreign: froz
 
 def clean_message(message: Body, system: str | None = None, foreign: frozenset[str] = FOREIGN) -> Body:
     """A message without nulls and what is foreign; a cache marker that the vendor takes moves into the content."""
+    if len(message) == 2 and type(message.get("content")) is str:
+        role = message.get("role")
+        if type(role) is str and (role in _COMMON or role == system or (system is None and role in _SYSTEM)):
+            return message  # as nearly all are
     if "cache_control" in message and "cache_control" not in foreign:
         message = _with_marker_inside(message)
     if "thinking_blocks" in message and "thinking_blocks" not in foreign:
@@ -34,7 +41,7 @@ def clean_message(message: Body, system: str | None = None, foreign: frozenset[s
     content = message.get("content")
     changes: Body = {}
     role = message.get("role")
-    if system is not None and role in ("system", "developer") and role != system:
+    if system is not None and role in _SYSTEM and role != system:
         changes["role"] = system
     if isinstance(content, list):
         changes["content"] = [clean_part(p, foreign) if isinstance(p, dict) else p for p in content]

@@ -117,6 +117,7 @@ class OpenAICompatible(Provider):
         self.api_key = self.own_key()
         self._urls = {operation: self.url(operation) for operation in self.capabilities.operations}
         self._headers = self.headers()
+        self._let_in = False
 
     # -- what a vendor may do otherwise ------------------------------------------------------------------------
 
@@ -184,13 +185,16 @@ class OpenAICompatible(Provider):
         url = self._urls.get(request.operation)
         if url is None:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        self.check_credential()
+        if not self._let_in:
+            self.check_credential()
+            self._let_in = True  # what a provider has to be let in with stays the same
         body = request.body
         if request.operation == "chat":
             self._clean(request)
         for name in self.ignored_params:
             body.pop(name, None)
-        rename_params(body, self.renamed_params, self.renamed_values)
+        if self.renamed_params or self.renamed_values:
+            rename_params(body, self.renamed_params, self.renamed_values)
         self.adjust_body(request)
         headers = self._headers
         if request.headers:
@@ -237,7 +241,7 @@ class OpenAICompatible(Provider):
         if body.get("error") and not ANSWERS.intersection(body):
             # Some vendors report failures with status 200.
             raise self.parse_error(error_status(body["error"]), reply.headers, reply.body)
-        if request.operation == "chat" and self._thinks_aloud(request.model):
+        if self.think_models and request.operation == "chat" and self._thinks_aloud(request.model):
             split_answer(body)
         self.patch_response(body)
         level_finish(body, self.finish_reasons)

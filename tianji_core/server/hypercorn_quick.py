@@ -11,7 +11,6 @@ hypercorn runs as it comes.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -29,7 +28,8 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 
-from tianji_core.server.outbox import outbox_of
+from tianji_core.server.fields import are_plain
+from tianji_core.transport.outbox import outbox_of
 
 SEEN = ("0.18.",)
 HIGH_WATER = 64 * 1024
@@ -65,8 +65,8 @@ class QuickH11Protocol(H11Protocol):
             and self.keep_alive_requests < self.config.keep_alive_max_requests
         ):
             fields = [*event.headers, *self.config.response_headers("h11")]
-            headers = checked_headers(fields)
-            if headers is not None:
+            if are_plain(fields):
+                headers = Headers([(name, name, value) for name, value in fields])
                 await self._send_h11_event(h11.Response(headers=headers, status_code=event.status_code))
                 return
         await super().stream_send(event)
@@ -75,30 +75,6 @@ class QuickH11Protocol(H11Protocol):
         # Nothing but an upgrade, or the preface of HTTP/2, makes another protocol of a request.
         if event.method == b"PRI" or any(name == b"upgrade" for _, name, _ in event.headers._full_items):
             await super()._check_protocol(event)
-
-
-_TOKEN = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-z]+")
-_LINE_ENDS = re.compile(rb"[\x00\r\n]")
-_FRAMING = frozenset({b"transfer-encoding", b"connection"})
-_names: set[bytes] = set()
-_NAMES_KEPT = 2048
-
-
-def checked_headers(fields: list[tuple[bytes, bytes]]) -> Headers | None:
-    """The fields as h11 wants them; None for what h11 had better look at itself (odd names or values, framing)."""
-    if _LINE_ENDS.search(b"".join([value for _, value in fields])) is not None:
-        return None
-    for name, _ in fields:
-        if name not in _names:
-            if name in _FRAMING or _TOKEN.fullmatch(name) is None:
-                return None
-            if len(_names) >= _NAMES_KEPT:
-                _names.clear()
-            _names.add(name)
-    lengths = [value for name, value in fields if name == b"content-length"]
-    if len(lengths) > 1 or (lengths and not lengths[0].isdigit()):
-        return None
-    return Headers([(name, name, value) for name, value in fields])
 
 
 class IdleTimer:

@@ -1,10 +1,11 @@
-"""Uvicorn with writes that go out back to back, and with pieces of streams that need no coroutine.
+"""Uvicorn with less work for each answer: writes that go out back to back, heads made from checked parts, and pieces of
+streams that need no coroutine.
 
 Uvicorn writes as soon as there is something to write. Here what is written in one round of the event loop waits for
-the end of the round, where all of it goes out: one write for each connection, one right after the other (see `outbox`).
+the end of the round, where all of it goes out: one write a connection, one right after the other (see `outbox`).
 
-Framing, checks, limits and shutdown stay uvicorn's own. The class leaned on is internal to it, so this is only put in
-place for versions that the tests have seen; with others uvicorn runs as it comes.
+Limits, shutdown, and all answers with anything unusual about them stay uvicorn's own. The classes leaned on are
+internal to it, so this is only done with versions that the tests have seen; with others uvicorn runs as it comes.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from tianji_core.server.asgi import PUSH
-from tianji_core.server.outbox import Outbox, outbox_of
+from tianji_core.server.fields import are_plain
+from tianji_core.transport.outbox import Outbox, outbox_of
 
 SEEN = ("0.54.",)
+_CHUNKED = (b"transfer-encoding", b"chunked")
 HIGH_WATER = 64 * 1024
 """With so many bytes a connection does not wait for the end of the round: its client may have to be waited for."""
 
@@ -63,6 +67,59 @@ class Outlet:
         self._transport.close()
 
 
+class QuickCycle(RequestResponseCycle):
+    """One request and its answer."""
+
+    _begun = False
+    """Whether the head was written here."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if self.disconnected or self.flow.write_paused or self.access_log:
+            await super().send(message)
+        elif not self.response_started:
+            if not self._begin(message):
+                await super().send(message)
+        elif not self._end(message):
+            await super().send(message)
+
+    def _begin(self, message: Any) -> bool:
+        """Write the head of an answer; False, and nothing done, for one that uvicorn had better write."""
+        if message["type"] != "http.response.start" or not self.keep_alive:
+            return False
+        status = message["status"]
+        fields = [*self.default_headers, *message["headers"]]
+        if status < 200 or status in (204, 304) or self.scope["method"] == "HEAD" or not are_plain(fields):
+            return False
+        lengths = [value for name, value in fields if name == b"content-length"]
+        if lengths:
+            self.expected_content_length = int(lengths[0])
+        else:
+            fields.append(_CHUNKED)
+        self.chunked_encoding = not lengths
+        self.response_started = self._begun = True
+        self.waiting_for_100_continue = False
+        self.transport.write(b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join([b": ".join(f) for f in fields])))
+        return True
+
+    def _end(self, message: Any) -> bool:
+        """Write a whole body and be done; False, and nothing done, for anything else."""
+        if not self._begun or self.chunked_encoding or self.response_complete or not self.keep_alive:
+            return False
+        body = message.get("body", b"")
+        if (
+            message["type"] != "http.response.body"
+            or message.get("more_body")
+            or len(body) != self.expected_content_length
+        ):
+            return False
+        self.expected_content_length = 0
+        self.transport.write(body)
+        self.response_complete = True
+        self.message_event.set()
+        self.on_response()
+        return True
+
+
 class QuickProtocol(HttpToolsProtocol):
     """HTTP/1.1 on one connection, with the extension PUSH for its requests."""
 
@@ -74,6 +131,12 @@ class QuickProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]  # which knows uvicorn's only
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        cycle = self.cycle  # still to be started; uvicorn has no place to say what it should be
+        if cycle.__class__ is RequestResponseCycle:
+            cycle.__class__ = QuickCycle
 
 
 def pusher(outlet: Outlet, flow: FlowControl) -> Callable[[bytes], bool]:

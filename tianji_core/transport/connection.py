@@ -40,6 +40,7 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_drained",
         "_loop",
+        "_outbox",
         "_pool",
         "_probe",
         "_reader",
@@ -48,6 +49,7 @@ class Connection(asyncio.Protocol):
         "_timeouts",
         "_transport",
         "_unsent",
+        "_unwritten",
         "_uploading",
         "_writing_paused",
         "idle_since",
@@ -62,6 +64,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._response: HttptoolsResponse | None = None
         self._timeouts = _NOTHING_SENT
+        self._outbox = pool.outbox
+        self._unwritten = b""  # of a request that is to be written at the end of this round of the loop
         self._probe: select.poll | None = None
         self._drained: asyncio.Future[None] | None = None
         self._unsent = inf  # bytes in the write buffer when a write time-out last looked
@@ -85,6 +89,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close now, without a farewell. Whoever calls this looks after the slot."""
+        self._unwritten = b""
         self._deadline.close()
         self._reader.release()
         if self._transport is not None:
@@ -104,7 +109,10 @@ class Connection(asyncio.Protocol):
         to_head: bool = False,
         uploading: bool = False,
     ) -> None:
-        """Start an exchange by writing `data`. `uploading`: more will follow by `write`, up to `end_upload`."""
+        """Start an exchange with `data`, to be written at the end of this round of the event loop, see `outbox`.
+
+        `uploading`: more will follow by `write`, up to `end_upload`.
+        """
         self._response = response
         self._timeouts = timeouts
         transport = self._transport
@@ -114,14 +122,22 @@ class Connection(asyncio.Protocol):
         self._uploading = uploading
         self._reader.expect(response, to_head=to_head)
         self._deadline.start(now, timeouts.shortest, total_at)
-        transport.write(data)  # may call pause_writing
+        self._unwritten = data
+        self._outbox.add(self)
         self._enter_sending_phase(now)
+
+    def flush(self) -> None:
+        """Write what waits for it."""
+        data, self._unwritten = self._unwritten, b""
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)  # may call pause_writing
 
     async def write(self, data: bytes) -> bool:
         """Write a part of the body and wait until the socket has taken it; False if the exchange is over."""
         transport = self._transport
         if self._response is None or transport is None or transport.is_closing():
             return False
+        self.flush()
         transport.write(data)
         if self._writing_paused:
             drained = self._drained = self._loop.create_future()
@@ -271,6 +287,7 @@ class Connection(asyncio.Protocol):
         reusable = (
             self._reader.reusable
             and not self._uploading
+            and not self._unwritten
             and not self._writing_paused
             and not cast(asyncio.Transport, self._transport).is_closing()
         )

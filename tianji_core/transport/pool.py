@@ -20,6 +20,7 @@ from .deadline import after
 from .dial import NotPublic, dial
 from .errors import ConnectError, ConnectTimeout, ForbiddenAddress, PoolTimeout, TLSError, TotalTimeout, TransportError
 from .head import Origin
+from .outbox import outbox_of
 
 
 class Pool:
@@ -37,6 +38,7 @@ class Pool:
         "idle",
         "limits",
         "origin",
+        "outbox",
     )
 
     def __init__(
@@ -55,6 +57,7 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self.origin = origin
+        self.outbox = outbox_of(loop)
         self.limits = limits
         self.busy = 0
         self.idle: list[Connection] = []  # least recently used first

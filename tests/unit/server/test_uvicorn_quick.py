@@ -9,8 +9,8 @@ import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from tianji_core.server import uvicorn_quick
-from tianji_core.server.outbox import Outbox
 from tianji_core.server.uvicorn_quick import HIGH_WATER, Outlet, pusher
+from tianji_core.transport.outbox import Outbox
 
 
 class Wire:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import orjson
 from pydantic import Field
 
@@ -36,6 +38,11 @@ class ByResponses(OpenAIModels):
 
     native_dialects = frozenset({"responses"})
 
+    def __init__(self, settings: ProviderSettings) -> None:
+        super().__init__(settings)
+        self._dialects = self.dialects_by_responses()
+        self._only = lru_cache(maxsize=1024)(self.only_by_responses)
+
     def responses_url(self) -> str:
         return self.api_base.removesuffix(PATHS["chat"]) + "/responses"
 
@@ -44,11 +51,11 @@ class ByResponses(OpenAIModels):
         return model.removeprefix(PREFIX)
 
     def dialects_by_responses(self) -> frozenset[str]:
-        """Dialects of clients that are served through Responses whatever the model."""
+        """Dialects of clients that are served through Responses whatever the model; asked once."""
         return self.native_dialects
 
     def only_by_responses(self, model: str) -> bool:
-        """Whether all chat with this model goes through Responses."""
+        """Whether all chat with this model goes through Responses; asked once for each model."""
         settings = self.settings
         said = isinstance(settings, ByResponsesSettings) and settings.mode == "responses"
         return said or model.startswith(PREFIX) or self.family(model).only_responses
@@ -57,10 +64,10 @@ class ByResponses(OpenAIModels):
         """Whether this call goes through Responses."""
         if request.operation != "chat":
             return False
-        if request.dialect in self.dialects_by_responses() or self.only_by_responses(request.model):
+        if request.dialect in self._dialects or self._only(request.model):
             return True
         # Models that think search the web there only.
-        return bool(request.body.get("web_search_options") is not None and self.family(request.model).thinks)
+        return request.body.get("web_search_options") is not None and self.family(request.model).thinks
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
         supported = super().supported_params(model, operation)
