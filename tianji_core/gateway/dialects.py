@@ -1,14 +1,34 @@
-"""Answers in the dialect that the client speaks, where it is not OpenAI's chat."""
+"""The dialect that the client speaks, where it is not OpenAI's chat: its requests, and its answers."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
-from tianji_core.api.errors import GatewayError
+from tianji_core.api.errors import BadRequestError, GatewayError
+from tianji_core.api.provider import Body
+from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.native import native_body
 from tianji_core.gateway.reply import Push, Reply, StreamReply
 from tianji_core.translate.surfaces.contract import Events, Surface
 from tianji_core.wire.sse import DONE, SSEDecoder
+
+
+def to_normal_form(surface: Surface, body: Any) -> tuple[Body, Body]:
+    """The chat request that a request in a dialect asks for, and what of it a vendor that speaks the dialect gets.
+
+    Raises BadRequestError.
+    """
+    if not isinstance(body, dict):
+        raise BadRequestError("The request body must be a JSON object.", param="request_body")
+    own = {name: body[name] for name in OWN.intersection(body) if name != "metadata"}
+    native = native_body(body)
+    chat = surface.to_chat(native)
+    if chat.get("stream") is True:
+        chat["stream_options"] = {"include_usage": True}
+    return {**chat, **own, "metadata": own.get("litellm_metadata")}, native
 
 
 def in_dialect(call: Call, reply: Reply | StreamReply) -> Reply | StreamReply:

@@ -107,10 +107,16 @@ class Objects:
             rows = (await connection.execute(query)).all()
         return [_object(row) for row in rows[:limit]], len(rows) > limit
 
-    async def change(self, stored: StoredObject, change: Callable[[StoredObject], StoredObject]) -> StoredObject | None:
+    async def change(
+        self,
+        stored: StoredObject,
+        change: Callable[[StoredObject], StoredObject],
+        piece: tuple[int, bytes] | None = None,
+    ) -> StoredObject | None:
         """Give an object the state that `change` makes of its present one, whoever else changes it at the same time.
 
-        None if it is gone. `change` may be called more than once. Raises ConflictError.
+        None if it is gone. `change` may be called more than once. A `piece` (its number and content) is written with
+        the change or not at all. Raises ConflictError, and what `change` raises.
         """
         for _ in range(MAX_TRIES):
             changed = change(stored)
@@ -118,6 +124,11 @@ class Objects:
             update = _table.update().where(_table.c.id == stored.id, _table.c.version == stored.version)
             async with self._opened.write() as connection:
                 if await _count(connection.execute(update.values(**values))):
+                    if piece is not None:
+                        number, data = piece
+                        await connection.execute(
+                            piece_table.insert().values(object_id=stored.id, number=number, data=data)
+                        )
                     return replace(changed, version=stored.version + 1)
             present = await self.get(stored.kind, stored.id, None)
             if present is None:
@@ -166,6 +177,17 @@ class Objects:
                 if await _count(connection.execute(held)):
                     row = (await connection.execute(_table.select().where(_table.c.id == found.id))).one()
                     return _object(row)
+
+    async def due(self, kind: str, statuses: Collection[str]) -> float | None:
+        """When the next object in one of these states may be claimed, in Unix seconds; None if there is no such object.
+
+        A time in the past if one waits already.
+        """
+        free_at = sa.func.min(sa.func.coalesce(_table.c.leased_until, 0.0))
+        query = sa.select(free_at).where(_table.c.kind == kind, _table.c.status.in_(statuses))
+        async with self._opened.read() as connection:
+            found: float | None = (await connection.execute(query)).scalar_one()
+        return found
 
     async def renew(self, id: str, worker: str, seconds: float) -> bool:
         """Hold a claimed object for longer; False if it is no longer this worker's."""

@@ -60,6 +60,9 @@ class GeneralSettings(Block):
     database_socket_timeout: Seconds | None = key(None, "Time for a query.", usage="B", default_text="no limit")
     database_disable_prepared_statements: Flag = key(False, "For poolers without prepared statements.", usage="B")
 
+    batch_concurrency: Whole = key(8, "Lines of batches under way at once in one process.", usage="ours")
+    max_batch_file_records: Whole = key(50_000, "Most lines of a batch file.", usage="C")
+
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
     )

@@ -1,0 +1,76 @@
+"""`/v1/batches`: many calls from one file, done in the background."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tianji_core.api.errors import BadRequestError
+from tianji_core.server.asgi import parse_json, read_body
+from tianji_core.server.permissions import GuardedRoute, Permission, route
+
+if TYPE_CHECKING:
+    from tianji_core.server.app import App
+
+MAX_LIMIT = 100
+
+
+def routes(app: App) -> list[GuardedRoute]:
+    async def create(request: Request) -> Response:
+        from tianji_core.gateway.batches.shapes import batch_object, read_request
+
+        scope, headers, serving = request.scope, dict(request.scope["headers"]), app.serving
+        body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+        asked = read_request(body, _provider(request))
+        return JSONResponse(batch_object(await serving.gateway.batches.create(asked, scope["principal"])))
+
+    async def get(request: Request) -> Response:
+        from tianji_core.gateway.batches.shapes import batch_object
+
+        found = await app.serving.gateway.batches.get(request.path_params["batch_id"], request.scope["principal"])
+        return JSONResponse(batch_object(found))
+
+    async def cancel(request: Request) -> Response:
+        from tianji_core.gateway.batches.shapes import batch_object
+
+        found = await app.serving.gateway.batches.cancel(request.path_params["batch_id"], request.scope["principal"])
+        return JSONResponse(batch_object(found))
+
+    async def listing(request: Request) -> Response:
+        from tianji_core.gateway.batches.shapes import batch_object
+
+        after, limit = request.query_params.get("after"), _limit(request.query_params.get("limit"))
+        found, more = await app.serving.gateway.batches.list(request.scope["principal"], after, limit)
+        shown: dict[str, Any] = {"object": "list", "data": [batch_object(each) for each in found], "has_more": more}
+        shown["first_id"] = found[0].id if found else None
+        shown["last_id"] = found[-1].id if found else None
+        return JSONResponse(shown)
+
+    made: list[GuardedRoute] = []
+    for prefix in ("", "/v1", "/{provider}/v1"):
+        made += [
+            route(f"{prefix}/batches", create, Permission.CALL_MODELS, methods=["POST"]),
+            route(f"{prefix}/batches", listing, Permission.CALL_MODELS),
+            route(f"{prefix}/batches/{{batch_id}}", get, Permission.CALL_MODELS),
+            route(f"{prefix}/batches/{{batch_id}}/cancel", cancel, Permission.CALL_MODELS, methods=["POST"]),
+        ]
+    return made
+
+
+def _provider(request: Request) -> str | None:
+    """The provider that the path, the query or a header names."""
+    return (
+        request.path_params.get("provider")
+        or request.query_params.get("custom_llm_provider")
+        or request.headers.get("custom-llm-provider")
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return 20
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise BadRequestError(f"limit must be a whole number from 1 to {MAX_LIMIT}.", param="limit")
+    return int(text)
