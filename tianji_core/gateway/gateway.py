@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -27,6 +28,9 @@ from tianji_core.store import Store
 from tianji_core.telemetry import ensure_logging
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.objects.files import Files
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -88,6 +92,13 @@ class Gateway:
         if store is None or not store.is_for(compiler.database):
             store = Store(compiler.database)
         return cls(loaded, registry, *parts, store)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of callers; made when they are first asked for."""
+        from tianji_core.gateway.objects.files import Files
+
+        return Files(self)
 
     # -- life ----------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import count_tokens, docs, health, listing, model_info, models_api
+from tianji_core.server.routes import count_tokens, docs, files, health, listing, model_info, models_api
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -93,6 +93,7 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *files.routes(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]
@@ -126,6 +127,8 @@ class App:
             response = JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
         except GatewayError as error:
             response = JSONResponse(error_body(error), error.http_status)
+            if error.retry_after is not None:
+                response.headers["retry-after"] = str(max(0, round(error.retry_after + 0.499)))
         except Exception as error:
             log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
             response = JSONResponse(
