@@ -6,13 +6,14 @@ Whatever cannot work is found here, all of it in one go, and told with the confi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.callback import Callback
 from tianji_core.api.guardrail import Guardrail
+from tianji_core.api.http import Network
 from tianji_core.api.routing import RoutingStrategy
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
@@ -28,6 +29,9 @@ from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, 
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.dispatcher import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.pass_through.endpoints import Endpoint
 
 KeyPath = tuple[str | int, ...]
 log = get_logger("tianji.start")
@@ -49,11 +53,15 @@ class Compiler:
         self._stats = stats
         register_builtins(registry)
 
-    def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], tuple[Transport, ...]]:
+    def run(
+        self,
+    ) -> tuple[Pipeline, tuple[AuthBackend, ...], tuple[Transport, ...], Network, tuple[Endpoint, ...]]:
         """All parts of the gateway. Raises ConfigError with everything that is wrong."""
         self._extensions()
         transport = self._transport()
-        deployments = self._deployments(transport)
+        network = self._network(transport)
+        deployments = self._deployments(transport, network)
+        endpoints = self._endpoints()
         strategy = self._strategy()
         guardrails = self._guardrails()
         callbacks = self._callbacks()
@@ -78,7 +86,7 @@ class Compiler:
             counts_tokens=not self.config.litellm_settings.disable_token_counter,
             max_response_bytes=int(self.config.general_settings.max_response_size_mb * MEBIBYTE),
         )
-        return pipeline, auth, (transport, self.guarded)
+        return pipeline, auth, (transport, self.guarded), network, endpoints
 
     # -- the kinds of plugin -----------------------------------------------------------------------------------
 
@@ -113,8 +121,15 @@ class Compiler:
             return GatewayNetwork(transport, transport)
         return GatewayNetwork(transport, self.guarded, frozenset(h.lower() for h in settings.user_url_allowed_hosts))
 
-    def _deployments(self, transport: Transport) -> list[Deployment]:
-        builder = DeploymentBuilder(self, transport, self._network(transport))
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        if not self.config.general_settings.pass_through_endpoints:
+            return ()
+        from tianji_core.gateway.pass_through.endpoints import compile_endpoints
+
+        return compile_endpoints(self)
+
+    def _deployments(self, transport: Transport, network: Network) -> list[Deployment]:
+        builder = DeploymentBuilder(self, transport, network)
         deployments = [builder.build(row) for row in self.config.model_list]
         found: dict[str, Deployment] = {}
         for row, deployment in zip(self.config.model_list, deployments, strict=True):

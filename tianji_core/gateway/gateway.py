@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import ClientClosedError
+from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
@@ -26,6 +28,10 @@ from tianji_core.routing import Stats
 from tianji_core.telemetry import ensure_logging
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.pass_through.endpoints import Endpoint
+    from tianji_core.gateway.pass_through.table import PassThroughTable
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -47,12 +53,18 @@ class Gateway:
         pipeline: Pipeline,
         auth_backends: tuple[AuthBackend, ...],
         transports: tuple[Transport, ...],
+        network: Network,
+        endpoints: tuple[Endpoint, ...] = (),
     ) -> None:
         self.loaded = loaded
         self.config = loaded.config
         self.registry = registry
         self.pipeline = pipeline
         self.auth_backends = auth_backends
+        self.wires = (transports[0], network)
+        """What goes to vendors, for those who are no deployment of the config."""
+        self.endpoints = endpoints
+        """The pass-through endpoints of the config."""
         self._transports = transports
         self._stack = AsyncExitStack()
 
@@ -78,6 +90,13 @@ class Gateway:
         registry = registry if registry is not None else Registry.scan()
         loaded = with_secrets(loaded, registry)
         return cls(loaded, registry, *Compiler(loaded, registry, stats).run())
+
+    @cached_property
+    def pass_through(self) -> PassThroughTable:
+        """What is passed through to vendors; made when it is first asked for."""
+        from tianji_core.gateway.pass_through.table import PassThroughTable
+
+        return PassThroughTable(self)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
