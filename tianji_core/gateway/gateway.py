@@ -25,6 +25,7 @@ from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
 from tianji_core.routing import Stats
+from tianji_core.store import Store
 from tianji_core.telemetry import ensure_logging
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
@@ -53,18 +54,15 @@ class Gateway:
         pipeline: Pipeline,
         auth_backends: tuple[AuthBackend, ...],
         transports: tuple[Transport, ...],
-        network: Network,
-        endpoints: tuple[Endpoint, ...] = (),
+        store: Store | None = None,
     ) -> None:
         self.loaded = loaded
         self.config = loaded.config
         self.registry = registry
         self.pipeline = pipeline
         self.auth_backends = auth_backends
-        self.wires = (transports[0], network)
-        """What goes to vendors, for those who are no deployment of the config."""
-        self.endpoints = endpoints
-        """The pass-through endpoints of the config."""
+        self.store = store if store is not None else Store()
+        self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
 
@@ -75,8 +73,11 @@ class Gateway:
         *,
         registry: Registry | None = None,
         stats: Stats | None = None,
+        store: Store | None = None,
     ) -> Self:
         """Compile a config: a file's path, a mapping, or one that is loaded already.
+
+        `stats` and `store` are those of a gateway before this one; an open database is kept if it is the same.
 
         Raises ConfigError with every problem that keeps the gateway from starting, each with its line.
         """
@@ -89,20 +90,29 @@ class Gateway:
             loaded = load(config)
         registry = registry if registry is not None else Registry.scan()
         loaded = with_secrets(loaded, registry)
-        return cls(loaded, registry, *Compiler(loaded, registry, stats).run())
+        compiler = Compiler(loaded, registry, stats)
+        parts = compiler.run()
+        if store is None or not store.is_for(compiler.database):
+            store = Store(compiler.database)
+        gateway = cls(loaded, registry, *parts, store)
+        gateway._passing = compiler.passing
+        return gateway
 
     @cached_property
     def pass_through(self) -> PassThroughTable:
         """What is passed through to vendors; made when it is first asked for."""
         from tianji_core.gateway.pass_through.table import PassThroughTable
 
-        return PassThroughTable(self)
+        if self._passing is None:
+            raise RuntimeError("this gateway was not made of a config")
+        return PassThroughTable(self, *self._passing)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Start what runs beside the calls; needs a running loop."""
         self.pipeline.callbacks.start()
+        await self.store.start()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
                 await self._stack.enter_async_context(context)
@@ -116,6 +126,7 @@ class Gateway:
         for transport in self._transports:
             await transport.aclose()
         await self._stack.aclose()
+        await self.store.aclose()
 
     async def drained(self, seconds: float) -> bool:
         """Wait until no call is in flight, for at most so many seconds; whether that came true."""

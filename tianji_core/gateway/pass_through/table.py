@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, NotFoundError, PermissionDeniedError
+from tianji_core.api.http import Network
 from tianji_core.api.pass_through import Named, PassThrough
 from tianji_core.api.provider import Provider, ProviderSettings
 from tianji_core.discovery import PluginError
@@ -24,7 +25,7 @@ from tianji_core.gateway.pass_through.paths import checked_path
 from tianji_core.routing import Deployment, ModelTable
 from tianji_core.routing.models import WILDCARD
 from tianji_core.telemetry import get_logger
-from tianji_core.transport import Timeouts
+from tianji_core.transport import Timeouts, Transport
 
 if TYPE_CHECKING:
     from tianji_core.gateway.gateway import Gateway
@@ -126,12 +127,17 @@ class Target(Place):
 class PassThroughTable:
     """Everything that one gateway passes through. A reload makes a new one."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(
+        self, gateway: Gateway, transport: Transport, network: Network, endpoints: tuple[Endpoint, ...]
+    ) -> None:
+        """`transport` and `network` are for what is no deployment of the config."""
         general = gateway.config.general_settings
         patience = general.pass_through_request_timeout or None
         timeouts = Timeouts(first_byte=patience, between_chunks=patience, total=None)
         self._timeouts = timeouts
         self._gateway = gateway
+        self._transport = transport
+        self._network = network
         self._made: dict[str, tuple[Deployment, ...]] = {}
         self._making = asyncio.Lock()
         self.models: ModelTable = gateway.pipeline.models
@@ -141,7 +147,7 @@ class PassThroughTable:
         self._families = _families(self.models)
         self._prefixes = {name: family for family, rows in self._families.items() for name in _names(family, rows)}
         self._exact: dict[str, list[Target]] = {}
-        for endpoint in gateway.endpoints:
+        for endpoint in endpoints:
             self._add(endpoint)
         longest_first = sorted(self._exact, key=len, reverse=True)
         self._below = [(path, target) for path in longest_first for target in self._exact[path] if target.below]
@@ -202,15 +208,14 @@ class PassThroughTable:
 
     def _deployment(self, identifier: str, name: str, provider: Provider) -> Deployment:
         """A deployment that no row stands for."""
-        transport, network = self._gateway.wires
         return Deployment(
             id=identifier,
             model_name="",
             model="",
             provider_name=name,
             provider=provider,
-            transport=transport,
-            network=network,
+            transport=self._transport,
+            network=self._network,
             timeouts=self._timeouts,
             stream_timeouts=self._timeouts,
             secrets=secrets_of(provider),
