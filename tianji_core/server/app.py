@@ -100,10 +100,26 @@ class App:
         for more in self.serving.gateway.registry.pm.hook.tianji_routes(gateway=self.serving.gateway):
             routes.extend(more or ())
         check_permissions(routes)
-        self.routes = [r for r in routes if isinstance(r, GuardedRoute)]
-        for each in self.routes:
+        self._routes = [r for r in routes if isinstance(r, GuardedRoute)]
+        for each in self._routes:
             each.app = self._guarded(each, each.app)
-        return Router(routes)
+        return Router(routes, default=self._elsewhere)
+
+    @property
+    def routes(self) -> list[GuardedRoute]:
+        """All that is served: the routes of the gateway, and what the config of now passes through."""
+        from tianji_core.server.routes.pass_through import listed
+
+        return [*self._routes, *listed(self.serving)]
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Where no route is: perhaps the config passes such requests through."""
+        if scope["type"] == "http":
+            from tianji_core.server.routes.pass_through import serve
+
+            if await serve(self, scope, receive, send):
+                return
+        await Router().not_found(scope, receive, send)
 
     def _guarded(self, guarded: GuardedRoute, app: ASGIApp) -> ASGIApp:
         """The route, behind its permission."""
