@@ -65,13 +65,14 @@ class UpstreamRequest:
 
     `url` is absolute (http or https). `headers` are sent as they stand and in this order; `host`, `content-length`
     and `transfer-encoding` are the transport's business and must not be among them. `body` is bytes, or an async
-    iterable of bytes for an upload of unknown length (sent with chunked framing, never replayed).
+    iterable of bytes (never replayed): of `length` bytes in all, or of unknown length, which is sent in chunks.
     """
 
     method: str
     url: str
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes | AsyncIterable[bytes] = b""
+    length: int | None = None
 
     def __repr__(self) -> str:  # headers carry credentials and bodies carry prompts: neither belongs in a log
         size = len(self.body) if isinstance(self.body, bytes) else "stream"

@@ -14,6 +14,7 @@ import orjson
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import ClientClosedError
+from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
@@ -33,6 +34,9 @@ from tianji_core.wire.sse import DONE, SSEDecoder
 
 if TYPE_CHECKING:
     from tianji_core.gateway.batches.batches import Batches
+    from tianji_core.gateway.objects.files import Files
+    from tianji_core.gateway.pass_through.endpoints import Endpoint
+    from tianji_core.gateway.pass_through.table import PassThroughTable
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -62,6 +66,7 @@ class Gateway:
         self.pipeline = pipeline
         self.auth_backends = auth_backends
         self.store = store if store is not None else Store()
+        self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
 
@@ -93,7 +98,25 @@ class Gateway:
         parts = compiler.run()
         if store is None or not store.is_for(compiler.database):
             store = Store(compiler.database)
-        return cls(loaded, registry, *parts, store)
+        gateway = cls(loaded, registry, *parts, store)
+        gateway._passing = compiler.passing
+        return gateway
+
+    @cached_property
+    def pass_through(self) -> PassThroughTable:
+        """What is passed through to vendors; made when it is first asked for."""
+        from tianji_core.gateway.pass_through.table import PassThroughTable
+
+        if self._passing is None:
+            raise RuntimeError("this gateway was not made of a config")
+        return PassThroughTable(self, *self._passing)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of callers; made when they are first asked for."""
+        from tianji_core.gateway.objects.files import Files
+
+        return Files(self)
 
     # -- life ----------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import batches, count_tokens, docs, health, listing, model_info, models_api
+from tianji_core.server.routes import batches, count_tokens, docs, files, health, listing, model_info, models_api
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -94,16 +94,33 @@ class App:
             *model_info.routes(self),
             *count_tokens.routes(self),
             *batches.routes(self),
+            *files.routes(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]
         for more in self.serving.gateway.registry.pm.hook.tianji_routes(gateway=self.serving.gateway):
             routes.extend(more or ())
         check_permissions(routes)
-        self.routes = [r for r in routes if isinstance(r, GuardedRoute)]
-        for each in self.routes:
+        self._routes = [r for r in routes if isinstance(r, GuardedRoute)]
+        for each in self._routes:
             each.app = self._guarded(each, each.app)
-        return Router(routes)
+        return Router(routes, default=self._elsewhere)
+
+    @property
+    def routes(self) -> list[GuardedRoute]:
+        """All that is served: the routes of the gateway, and what the config of now passes through."""
+        from tianji_core.server.routes.pass_through import listed
+
+        return [*self._routes, *listed(self.serving)]
+
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Where no route is: perhaps the config passes such requests through."""
+        if scope["type"] == "http":
+            from tianji_core.server.routes.pass_through import serve
+
+            if await serve(self, scope, receive, send):
+                return
+        await Router().not_found(scope, receive, send)
 
     def _guarded(self, guarded: GuardedRoute, app: ASGIApp) -> ASGIApp:
         """The route, behind its permission."""
@@ -127,6 +144,8 @@ class App:
             response = JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
         except GatewayError as error:
             response = JSONResponse(error_body(error), error.http_status)
+            if error.retry_after is not None:
+                response.headers["retry-after"] = str(max(0, round(error.retry_after + 0.499)))
         except Exception as error:
             log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
             response = JSONResponse(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,6 +66,8 @@ class Objects:
 
     async def get(self, kind: str, id: str, owner: str | None) -> StoredObject | None:
         """An object; None if there is none, if it has expired, or if it is somebody else's. `owner` None: anybody's."""
+        if not _may_be_id(id):
+            return None
         query = _table.select().where(_table.c.id == id, _table.c.kind == kind, _alive())
         if owner is not None:
             query = query.where(_table.c.owner == owner)
@@ -82,18 +84,23 @@ class Objects:
         before: str | None = None,
         limit: int = 20,
         order: Literal["asc", "desc"] = "desc",
+        having: Mapping[str, str] | None = None,
     ) -> tuple[list[StoredObject], bool]:
         """Objects by age, the newest first, and whether there are more; `after` and `before` are ids not to be shown.
 
-        An `after` that is not the owner's is like none at all.
+        An `after` that is not the owner's is like none at all. `having`: only those whose `data` says this.
         """
         place = sa.tuple_(_table.c.created_at, _table.c.id)
         query = _table.select().where(_table.c.kind == kind, _alive())
         if owner is not None:
             query = query.where(_table.c.owner == owner)
+        for name, value in (having or {}).items():
+            if not _may_be_id(value):
+                return [], False
+            query = query.where(_table.c.data[name].as_string() == value)
         async with self._opened.read() as connection:
             for cursor, later in ((after, order == "asc"), (before, order != "asc")):
-                if cursor is None:
+                if cursor is None or not _may_be_id(cursor):
                     continue
                 where = sa.select(_table.c.created_at).where(_table.c.id == cursor, _table.c.kind == kind)
                 if owner is not None:
@@ -201,6 +208,11 @@ class Objects:
         mine = sa.and_(_table.c.id == id, _table.c.worker == worker)
         async with self._opened.write() as connection:
             await connection.execute(_table.update().where(mine).values(worker=None, leased_until=None))
+
+
+def _may_be_id(text: str) -> bool:
+    """Whether to ask a database for this: it may be a caller's, and PostgreSQL takes a NUL for an error."""
+    return text.isascii() and text.isprintable()
 
 
 def _alive() -> sa.ColumnElement[bool]:

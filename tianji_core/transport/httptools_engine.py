@@ -22,7 +22,7 @@ from .head import CHUNKED, Origin, encode_head, split_url
 from .pool import Pool
 from .response import HttptoolsResponse
 from .tls import ClientCertificate, Verify, build_context
-from .upload import chunked, send_answered, slices
+from .upload import chunked, length_of, measured, send_answered, slices
 
 _ROUTES_KEPT = 2048
 _SMALL = 256 * 1024  # bytes of a body that go out with the head in one write
@@ -148,7 +148,7 @@ class HttptoolsTransport(Transport):
         body = request.body
         if not isinstance(body, (bytes, bytearray, memoryview)) and not isinstance(body, AsyncIterable):
             raise InvalidRequest("body must be bytes or an async iterable of bytes")
-        length = CHUNKED if isinstance(body, AsyncIterable) else len(body)
+        length = length_of(request, body)
         head = encode_head(request, route.rest_of_line, length)
         connection = route.pool.take(now) or await route.pool.acquire(timeouts, total_at)
         again = connection.served > 0 and not isinstance(body, AsyncIterable)
@@ -157,7 +157,10 @@ class HttptoolsTransport(Transport):
             connection.begin(
                 response, head, timeouts, loop.time(), total_at, to_head=request.method == "HEAD", uploading=True
             )
-            parts = chunked(body) if isinstance(body, AsyncIterable) else slices(body)
+            if not isinstance(body, AsyncIterable):
+                parts = slices(body)
+            else:
+                parts = chunked(body) if length == CHUNKED else measured(body, length)
             await send_answered(connection, response, parts)
             if response.failure is None:
                 return response

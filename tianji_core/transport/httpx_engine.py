@@ -35,6 +35,7 @@ from .errors import (
 )
 from .head import CHUNKED, USER_AGENT, Origin, encode_head, split_url
 from .tls import ClientCertificate, Verify, build_context
+from .upload import length_of, measured
 
 if TYPE_CHECKING:
     import httpx
@@ -80,11 +81,14 @@ class HttpxTransport(Transport):
         if not isinstance(body, (bytes, AsyncIterable)):
             raise InvalidRequest("body must be bytes or an async iterable of bytes")
         # The other engine's head is built for its checks: both refuse the same requests, with the same words.
-        length = len(body) if isinstance(body, bytes) else CHUNKED
+        length = length_of(request, body)
         encode_head(request, f" {target} HTTP/1.1\r\nhost: {host}\r\n", length)
         given = {name.lower() for name, _ in request.headers}
         unasked = (("accept-encoding", "identity"), ("user-agent", USER_AGENT))
         headers = [*request.headers, *(field for field in unasked if field[0] not in given)]
+        if length != CHUNKED and not isinstance(body, bytes):
+            headers.append(("content-length", str(length)))
+            body = measured(body, length)
         # httpcore looks this dict up again for each phase, so it can be changed once the head is there.
         patience = {
             "connect": timeouts.connect,

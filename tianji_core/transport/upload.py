@@ -7,10 +7,25 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from functools import partial
 
+from tianji_core.api.http import UpstreamRequest
+
 from .connection import Connection
+from .errors import InvalidRequest
+from .head import CHUNKED
 from .response import HttptoolsResponse
 
 _SLICE = 64 * 1024
+
+
+def length_of(request: UpstreamRequest, body: bytes | AsyncIterable[bytes]) -> int:
+    """The length that the head announces. Raises InvalidRequest."""
+    if not isinstance(body, AsyncIterable):
+        return len(body)
+    if request.length is None:
+        return CHUNKED
+    if request.length < 0:
+        raise InvalidRequest("the length of the body is negative")
+    return request.length
 
 
 async def slices(body: bytes | bytearray | memoryview) -> AsyncGenerator[bytes, None]:
@@ -30,6 +45,26 @@ async def chunked(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
         yield b"0\r\n\r\n"
     finally:
         # A generator that is left in the middle has to be closed by whoever runs it.
+        if (close := getattr(iterator, "aclose", None)) is not None:
+            await close()
+
+
+async def measured(body: AsyncIterable[bytes], length: int) -> AsyncGenerator[bytes, None]:
+    """An iterable that was announced to have `length` bytes. Raises InvalidRequest if it has more or fewer: what is
+    missing would be taken from the next request, and what is too much would become one.
+    """
+    iterator = body.__aiter__()
+    left = length
+    try:
+        async for part in iterator:
+            left -= len(part)
+            if left < 0:
+                break
+            if part:
+                yield part
+        if left:
+            raise InvalidRequest("the body is not as long as was announced", sent=True)
+    finally:
         if (close := getattr(iterator, "aclose", None)) is not None:
             await close()
 

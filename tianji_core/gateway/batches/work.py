@@ -24,7 +24,7 @@ from tianji_core.gateway.objects.files import COMING
 from tianji_core.gateway.objects.files import KIND as FILE
 from tianji_core.gateway.reply import Reply
 from tianji_core.store import StoreUnavailableError
-from tianji_core.store.objects import StoredObject, new_id
+from tianji_core.store.objects import StoredObject
 from tianji_core.telemetry import get_logger
 
 if TYPE_CHECKING:
