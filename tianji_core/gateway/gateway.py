@@ -124,13 +124,13 @@ class Gateway:
         """Start what runs beside the calls; needs a running loop."""
         self.pipeline.callbacks.start()
         await self.store.start()
-        await self._resume_batches()
+        await self.resume()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
                 await self._stack.enter_async_context(context)
 
-    async def _resume_batches(self) -> None:
-        """Go on with batches that are not over; without an open database, nobody looks."""
+    async def resume(self) -> None:
+        """Go on with batches that nobody works on; without an open database, nobody looks."""
         if self.store.opened is None:
             return
         from tianji_core.gateway.batches import KIND, UNFINISHED

@@ -221,6 +221,7 @@ class App:
 
     async def _retire(self, gateway: Gateway) -> None:
         await gateway.retire()
+        await self.serving.gateway.resume()
         await gateway.drained(24 * 3600)
         await gateway.aclose()
 

@@ -50,6 +50,11 @@ class Runner:
         if not self._closing and (self._loop is None or self._loop.done()):
             self._loop = asyncio.get_running_loop().create_task(self._run())
 
+    @property
+    def busy(self) -> bool:
+        """Whether it works on batches, or looks for some."""
+        return bool(self._working) or (self._loop is not None and not self._loop.done())
+
     def cancelled(self, id: str) -> None:
         """Somebody has cancelled this batch here."""
         for work in self._working.values():
