@@ -77,6 +77,12 @@ class GeneralSettings(Block):
     database_socket_timeout: Seconds | None = key(None, "Time for a query.", usage="B", default_text="no limit")
     database_disable_prepared_statements: Flag = key(False, "For poolers without prepared statements.", usage="B")
 
+    batches_by: Literal["vendor", "gateway"] = key(
+        "vendor",
+        "Who does batches of models whose vendor takes some. Those of all others are the gateway's anyway.",
+        usage="ours",
+        kind="vendor or gateway",
+    )
     batch_concurrency: Whole = key(8, "Lines of batches under way at once in one process.", usage="ours")
     max_batch_file_records: Whole = key(50_000, "Most lines of a batch file.", usage="C")
 
