@@ -199,7 +199,7 @@ class Provider(ABC):
     relays: ClassVar[bool] = False
     """True if answers already are in OpenAI's shape, so that the core may pass their bytes on (see openai_compat)."""
 
-    pass_through_name: ClassVar[str] = ""
+    route_name: ClassVar[str] = ""
     """The first segment of its pass-through routes, if that is not its name (`cohere` of `cohere_chat`)."""
     pass_through_headers: ClassVar[tuple[str, ...]] = ()
     """Client header fields (lower case, `acme-*` for a family) that pass-through keeps beside those of all vendors."""
