@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tianji_core.api.batches import BatchAPI
 from tianji_core.api.errors import GatewayError, UnsupportedCapabilityError
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
 from tianji_core.api.pass_through import Meter, Named, PassThrough, models_in
 
@@ -199,7 +200,7 @@ class Provider(ABC):
     relays: ClassVar[bool] = False
     """True if answers already are in OpenAI's shape, so that the core may pass their bytes on (see openai_compat)."""
 
-    pass_through_name: ClassVar[str] = ""
+    route_name: ClassVar[str] = ""
     """The first segment of its pass-through routes, if that is not its name (`cohere` of `cohere_chat`)."""
     pass_through_headers: ClassVar[tuple[str, ...]] = ()
     """Client header fields (lower case, `acme-*` for a family) that pass-through keeps beside those of all vendors."""
@@ -209,6 +210,12 @@ class Provider(ABC):
     """How the vendor takes batches; None if it takes none, and the gateway does them."""
     error_dialect: ClassVar[str] = "openai"
     """The dialect that the vendor's own clients read errors in: `openai`, `messages` (Anthropic) or `google`."""
+
+    resources: ClassVar[frozenset[str]] = frozenset()
+    """The stored things of OpenAI's API that the vendor has in the same shape: `assistants`, `batches`, `fine_tuning`,
+    `vector_stores`. They are asked for by `build_pass_through`."""
+    files_api: ClassVar[FilesAPI | None] = None
+    """How the vendor takes files; None if it takes none."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
@@ -318,3 +325,7 @@ class Provider(ABC):
         which the gateway reads itself.
         """
         return None
+
+    def resource_path(self, path: str) -> str:
+        """What `build_pass_through` has to be asked for to get to a path of OpenAI's API, such as `/files`."""
+        return path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import CursorResult, Row
+from sqlalchemy.exc import IntegrityError
 
 from tianji_core.store.pieces import piece_table, pieces_of
 from tianji_core.store.tables import ObjectRow
@@ -64,6 +65,14 @@ class Objects:
         async with self._opened.write() as connection:
             await connection.execute(_table.insert().values(**_values(stored)))
 
+    async def add_once(self, stored: StoredObject) -> bool:
+        """Write down an object unless there is one of that id; whether there was none."""
+        try:
+            await self.add(stored)
+        except IntegrityError:
+            return False
+        return True
+
     async def get(self, kind: str, id: str, owner: str | None) -> StoredObject | None:
         """An object; None if there is none, if it has expired, or if it is somebody else's. `owner` None: anybody's."""
         if not _may_be_id(id):
@@ -74,6 +83,16 @@ class Objects:
         async with self._opened.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _object(row)
+
+    async def find(self, kind: str, ids: Collection[str]) -> dict[str, StoredObject]:
+        """Those of these objects that there are, by id, whosever they are."""
+        wanted = [id for id in ids if _may_be_id(id)]
+        if not wanted:
+            return {}
+        query = _table.select().where(_table.c.kind == kind, _table.c.id.in_(wanted), _alive())
+        async with self._opened.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return {row.id: _object(row) for row in rows}
 
     async def list(
         self,

@@ -179,7 +179,7 @@ class PassThroughTable:
             made = self._made.get(name)
             if made is None:
                 provider = await asyncio.to_thread(self._provider, name)
-                family = provider.pass_through_name or provider.name
+                family = provider.route_name or provider.name
                 made = self._families.get(family) or (self._deployment(f"pass_through/{name}", name, provider),)
                 self._made[name] = made
         return made
@@ -226,17 +226,18 @@ class PassThroughTable:
 
 def offers_pass_through(provider: Provider) -> bool:
     """Whether there is a vendor behind it that requests can be passed to."""
-    kind = type(provider)
-    return kind.build_pass_through is not Provider.build_pass_through and kind.local_reply is Provider.local_reply
+    return type(provider).build_pass_through is not Provider.build_pass_through
 
 
 def _families(models: ModelTable) -> dict[str, tuple[Deployment, ...]]:
     """The rows that lend their credentials, by what their pass-through is called; in the order of the config."""
     found: dict[str, list[Deployment]] = {}
     for deployment in models.deployments:
-        provider, lent = deployment.provider, deployment.in_pass_through is not False
+        provider, lent = deployment.provider, deployment.in_pass_through
+        if lent is None:  # what a row holds its callers to, such as a guardrail at the vendor, holds no longer there
+            lent = not deployment.fixed
         if lent and deployment.mock_response is None and offers_pass_through(provider):
-            found.setdefault(provider.pass_through_name or provider.name, []).append(deployment)
+            found.setdefault(provider.route_name or provider.name, []).append(deployment)
     return {family: tuple([row for row in rows if row.in_pass_through] or rows) for family, rows in found.items()}
 
 

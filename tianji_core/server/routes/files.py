@@ -2,142 +2,227 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Receive
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
+from starlette.types import Scope
 
-from tianji_core.api.errors import BadRequestError, RequestTimeoutError
-from tianji_core.server.asgi import ClientDisconnected, too_large
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.api.errors import BadRequestError
+from tianji_core.gateway.call import Call
+from tianji_core.server.permissions import GuardedRoute, Permission
+from tianji_core.server.routes.recorded import Streamed, recorded
+from tianji_core.server.uploads import Incoming
 
 if TYPE_CHECKING:
-    from tianji_core.server.app import App
+    from tianji_core.gateway.gateway import Gateway
+    from tianji_core.routing import Deployment
+    from tianji_core.server.app import App, Serving
+    from tianji_core.server.form_stream import FilePart, FormStream
+    from tianji_core.store.objects import StoredObject
 
-SILENCE = 60.0
-"""Seconds that a client may be silent in the middle of its upload."""
 MAX_LISTED = 10_000
-_PREFIXES = ("", "/v1")
+_PREFIXES = ("", "/v1", "/{provider}/v1")
 
 
 def routes(app: App) -> list[GuardedRoute]:
-    async def create(request: Request) -> Response:
-        from tianji_core.gateway.objects.shapes import check_life, check_purpose, file_object
-        from tianji_core.server.form_stream import FormStream
-
-        serving = app.serving
-        limit = int(serving.gateway.config.general_settings.max_upload_size_mb * 1024 * 1024)
-        form = FormStream(request.headers.get("content-type", ""), _parts(request.receive, request.headers, limit))
-        file = await form.file()
-        if file is None or file.name != "file":
-            raise BadRequestError("Missing required parameter: 'file'.", param="file")
-        if "purpose" in form.fields:
-            check_purpose(form.fields["purpose"])
-        files = serving.gateway.files
-        coming = await files.take(request.scope["principal"].owner, form.content())
-        try:
-            await form.rest()
-            purpose = check_purpose(form.fields.get("purpose"))
-            life = check_life(form.fields.get("expires_after[anchor]"), form.fields.get("expires_after[seconds]"))
-            made = await files.keep(coming, file.filename, purpose, content_type=file.content_type, life=life)
-        except BaseException:
-            await files.drop(coming)
-            raise
-        return JSONResponse(file_object(made))
-
-    async def listing(request: Request) -> Response:
-        from tianji_core.gateway.objects.shapes import file_object
-
-        query = request.query_params
-        order = query.get("order") or "desc"
-        if order not in ("asc", "desc"):
-            raise BadRequestError("order must be 'asc' or 'desc'.", param="order")
-        found, more = await app.serving.gateway.files.list(
-            request.scope["principal"],
-            purpose=query.get("purpose") or None,
-            after=query.get("after") or None,
-            limit=_limit(query.get("limit")),
-            order="asc" if order == "asc" else "desc",
-        )
-        data = [file_object(each) for each in found]
-        first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
-        return JSONResponse({"object": "list", "data": data, "has_more": more, "first_id": first, "last_id": last})
-
-    async def one(request: Request) -> Response:
-        from tianji_core.gateway.objects.shapes import file_object
-
-        files = app.serving.gateway.files
-        return JSONResponse(file_object(await files.get(request.path_params["file_id"], request.scope["principal"])))
-
-    async def content(request: Request) -> Response:
-        from tianji_core.gateway.objects.shapes import disposition
-
-        gateway = app.serving.gateway
-        stored = await gateway.files.get(request.path_params["file_id"], request.scope["principal"])
-        pieces = gateway.files.content(stored)
-        first = await anext(pieces, b"")  # a failure is still an answer of its own
-        headers = {
-            "content-disposition": disposition(stored.data["filename"]),
-            "content-length": str(stored.data["bytes"]),
-        }
-        return StreamingResponse(_from(first, pieces), media_type=stored.data["content_type"], headers=headers)
-
-    async def remove(request: Request) -> Response:
-        gateway = app.serving.gateway
-        stored = await gateway.files.get(request.path_params["file_id"], request.scope["principal"])
-        await gateway.files.remove(stored)
-        return JSONResponse({"id": stored.id, "object": "file", "deleted": True})
-
-    found = []
+    found: list[GuardedRoute] = []
     for prefix in _PREFIXES:
-        path = f"{prefix}/files"
-        found += [
-            route(path, _quiet(create), Permission.CALL_MODELS, ["POST"]),
-            route(path, listing, Permission.CALL_MODELS),
-            route(f"{path}/{{file_id}}", one, Permission.CALL_MODELS),
-            route(f"{path}/{{file_id}}", remove, Permission.CALL_MODELS, ["DELETE"]),
-            route(f"{path}/{{file_id}}/content", content, Permission.CALL_MODELS),
-        ]
+        for path, handler, method in (
+            ("/files", create, "POST"),
+            ("/files", listing, "GET"),
+            ("/files/{file_id}", show, "GET"),
+            ("/files/{file_id}", remove, "DELETE"),
+            ("/files/{file_id}/content", content, "GET"),
+        ):
+            found.append(_Route(prefix + path, recorded(app, "files", handler), Permission.CALL_MODELS, [method]))
     return found
 
 
-def _quiet(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint, which ends without a word if the client has gone: nobody would read it."""
+class _Route(GuardedRoute):
+    """A route of files, which leaves Anthropic's own clients to pass-through: they speak of files in another way."""
 
-    async def run(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except ClientDisconnected:
-            return Response(status_code=499)
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        if match is Match.NONE or found["path_params"].get("provider") != "anthropic":
+            return match, found
+        native = any(name == b"anthropic-version" for name, _ in scope["headers"])
+        return (Match.NONE, {}) if native else (match, found)
 
-    return run
+
+async def create(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.objects.shapes import check_life, check_purpose, file_object
+    from tianji_core.server.form_stream import FormStream
+
+    gateway, owner = serving.gateway, call.principal.owner
+    await gateway.store.ready()  # before anything is read
+    limit = int(gateway.config.general_settings.max_upload_size_mb * 1024 * 1024)
+    incoming = Incoming(request.receive, dict(request.scope["headers"]), limit)
+    form = FormStream(request.headers.get("content-type", ""), incoming.parts())
+    file = await form.file()
+    if file is None or file.name != "file":
+        raise BadRequestError("Missing required parameter: 'file'.", param="file")
+    asked = _asked(request, form)
+    deployments = _deployments(gateway, call, asked)
+    if "purpose" in form.fields:
+        check_purpose(form.fields["purpose"])
+        if len(deployments) == 1:
+            return JSONResponse(file_object(await _send(gateway, form, file, owner, deployments[0])))
+    files = gateway.files
+    coming = await files.take(owner, form.content())
+    try:
+        await form.rest()
+        purpose = check_purpose(form.fields.get("purpose"))
+        life = check_life(*_life(form))
+        later = _asked(request, form)
+        if later != asked:
+            deployments = _deployments(gateway, call, later)
+        made = await files.keep(
+            coming,
+            file.filename,
+            purpose,
+            content_type=file.content_type,
+            life=life,
+            deployments=deployments,
+        )
+    except BaseException:
+        await files.drop(coming)
+        raise
+    return JSONResponse(file_object(made))
 
 
-async def _parts(receive: Receive, headers: Headers, limit: int) -> AsyncIterator[bytes]:
-    """A request's body as it comes. Raises RequestTooLargeError, RequestTimeoutError, ClientDisconnected."""
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
-        raise too_large(limit)
-    size, more = 0, True
-    while more:
-        try:
-            async with asyncio.timeout(SILENCE):
-                message = await receive()
-        except TimeoutError:
-            raise RequestTimeoutError("The request body did not arrive in time.") from None
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnected
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise too_large(limit)
-        more = message.get("more_body", False)
-        if part:
-            yield part
+async def _send(gateway: Gateway, form: FormStream, file: FilePart, owner: str, deployment: Deployment) -> StoredObject:
+    """Bring a file to its vendor while it comes in."""
+    from tianji_core.gateway.objects.shapes import check_life
+
+    files, purpose = gateway.files, form.fields["purpose"]
+    life = check_life(*_life(form))
+    made = await files.send(
+        owner, file.filename, purpose, form.content(), deployment, content_type=file.content_type, life=life
+    )
+    try:
+        await form.rest()
+        if (late := check_life(*_life(form))) != life:
+            made = await files.set_life(made, late)
+    except BaseException:
+        await files.remove(made)
+        raise
+    return made
+
+
+async def listing(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.objects.shapes import file_object
+
+    query = request.query_params
+    found, more = await serving.gateway.files.list(
+        call.principal,
+        purpose=query.get("purpose") or None,
+        provider=_asked(request).provider,
+        after=query.get("after") or None,
+        limit=read_limit(query.get("limit"), MAX_LISTED, MAX_LISTED),
+        order=read_order(query.get("order")),
+    )
+    data = [file_object(each) for each in found]
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return JSONResponse({"object": "list", "data": data, "has_more": more, "first_id": first, "last_id": last})
+
+
+async def show(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.objects.shapes import file_object
+
+    return JSONResponse(file_object(await serving.gateway.files.get(request.path_params["file_id"], call.principal)))
+
+
+async def content(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.objects.shapes import disposition
+
+    files = serving.gateway.files
+    stored = await files.get(request.path_params["file_id"], call.principal)
+    pieces = files.content(stored)
+    first = await anext(pieces, b"")  # a failure is still an answer of its own
+    headers = {
+        "content-type": stored.data["content_type"],
+        "content-disposition": disposition(stored.data["filename"]),
+    }
+    if stored.data["kept"]:
+        headers["content-length"] = str(stored.data["bytes"])
+    return Streamed(_from(first, pieces), headers)
+
+
+async def remove(request: Request, serving: Serving, call: Call) -> Response:
+    files = serving.gateway.files
+    stored = await files.get(request.path_params["file_id"], call.principal)
+    await files.remove(stored)
+    return JSONResponse({"id": stored.id, "object": "file", "deleted": True})
+
+
+class Asked(NamedTuple):
+    """Where a caller wants his file: at the vendors of these models, or at this provider. Neither: here."""
+
+    models: tuple[str, ...] = ()
+    provider: str | None = None
+
+
+def _asked(request: Request, form: FormStream | None = None) -> Asked:
+    """What path, query, header fields and form say, in the words of the reference."""
+    fields = form.fields if form is not None else {}
+    query, headers = request.query_params, request.headers
+    provider = (
+        fields.get("custom_llm_provider")
+        or query.get("custom_llm_provider")
+        or query.get("provider")
+        or headers.get("custom-llm-provider")
+        or request.path_params.get("provider")
+    )
+    if form is None:
+        return Asked((), provider or None)
+    named = (
+        fields.get("target_model_names")
+        or fields.get("model")
+        or query.get("target_model_names")
+        or query.get("model")
+        or headers.get("x-litellm-model")
+        or ""
+    )
+    return Asked(tuple(dict.fromkeys(filter(None, (name.strip() for name in named.split(","))))), provider or None)
+
+
+def _deployments(gateway: Gateway, call: Call, asked: Asked) -> list[Deployment]:
+    """The deployments that get the file, each account once. Raises BadRequestError, PermissionDeniedError."""
+    if not asked.models and asked.provider is None:
+        return []
+    from tianji_core.gateway.objects.targets import same_account
+
+    found: list[Deployment] = []
+    for model in asked.models or (None,):
+        chosen = gateway.targets.choose("files", call.principal, model=model, provider=asked.provider)
+        if not any(same_account(chosen.deployment, each) for each in found):
+            found.append(chosen.deployment)
+    call.deployment = found[0]
+    call.model = asked.models[0] if asked.models else ""
+    return found
+
+
+def _life(form: FormStream) -> tuple[str | None, str | None]:
+    return form.fields.get("expires_after[anchor]"), form.fields.get("expires_after[seconds]")
+
+
+def read_limit(said: str | None, default: int, most: int) -> int:
+    """`limit` of a list. Raises BadRequestError."""
+    if not said:
+        return default
+    if not said.isdecimal() or not 1 <= int(said[:9]) <= most:
+        raise BadRequestError(f"limit must be a whole number from 1 to {most}.", param="limit")
+    return int(said)
+
+
+def read_order(said: str | None) -> Literal["asc", "desc"]:
+    """`order` of a list. Raises BadRequestError."""
+    if said not in (None, "", "asc", "desc"):
+        raise BadRequestError("order must be 'asc' or 'desc'.", param="order")
+    return "asc" if said == "asc" else "desc"
 
 
 async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -145,11 +230,3 @@ async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
         yield first
     async for piece in rest:
         yield piece
-
-
-def _limit(said: str | None) -> int:
-    if not said:
-        return MAX_LISTED
-    if not said.isdigit() or not 1 <= int(said) <= MAX_LISTED:
-        raise BadRequestError(f"limit must be a whole number from 1 to {MAX_LISTED}.", param="limit")
-    return int(said)

@@ -8,7 +8,7 @@ their members, since one host may have several of them: Vertex AI has all three.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from tianji_core.api.provider import Body
 from tianji_core.translate.anthropic.usage import CHARACTERS_PER_TOKEN, merge_usage
@@ -21,7 +21,7 @@ from tianji_core.translate.surfaces.responses.response import chat_usage
 class Counts(ABC):
     """Takes the values of one answer in their order: one of a whole answer, one of each event of a stream."""
 
-    markers: tuple[bytes, ...] = ()
+    markers: ClassVar[tuple[bytes, ...]] = ()
     """A value of a stream that holds none of these byte strings says nothing of interest, and is not decoded."""
     usage: Body | None = None
     """In OpenAI's names."""
@@ -39,7 +39,7 @@ class Counts(ABC):
 class NativeCounts(Counts):
     """The formats of OpenAI, Anthropic and Google."""
 
-    markers = (
+    markers: ClassVar[tuple[bytes, ...]] = (
         b'"usage"',
         b'"usageMetadata"',
         b'"statistics"',
