@@ -155,7 +155,9 @@ class ModelInfo(Block):
     rare = known.MODEL_INFO
 
     id: Text | None = key(None, "Name of this deployment.", usage="B", default_text="hash of the row")
-    mode: Text | None = key(None, "chat, completion, embedding, image_generation, audio_speech, rerank, batch, …", usage="B")
+    mode: Text | None = key(
+        None, "chat, completion, embedding, image_generation, audio_speech, rerank, batch, …", usage="B"
+    )
     max_tokens: Whole | None = key(None, "Longest answer, in tokens.", usage="B")
     max_input_tokens: Whole | None = key(None, "Longest prompt, in tokens.", usage="B")
     max_output_tokens: Whole | None = key(None, "Longest answer, in tokens.", usage="B")

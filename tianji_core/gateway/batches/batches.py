@@ -10,6 +10,7 @@ from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, NotFoundError
 from tianji_core.config import Settings
 from tianji_core.gateway.batches import KIND, UNFINISHED
+from tianji_core.gateway.batches.choice import is_of
 from tianji_core.gateway.batches.runner import Runner
 from tianji_core.gateway.batches.shapes import Asked, new_batch
 from tianji_core.store.objects import StoredObject
@@ -24,7 +25,9 @@ class Batches:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         settings = Settings.read(gateway.loaded.environ)
-        self.runner = Runner(gateway, gateway.config.general_settings.batch_concurrency, settings.batch_lease)
+        self.runner = Runner(
+            gateway, gateway.config.general_settings.batch_concurrency, settings.batch_lease, settings.batch_poll
+        )
 
     async def create(self, asked: Asked, principal: Principal) -> StoredObject:
         """Take a batch on. Raises BadRequestError, NotFoundError."""
@@ -34,6 +37,9 @@ class Batches:
             raise BadRequestError(
                 f"The purpose of the input file has to be 'batch', not {file.data['purpose']!r}.", param="input_file_id"
             )
+        rows = self._gateway.pipeline.models.deployments
+        if asked.provider is not None and not any(is_of(row, asked.provider) for row in rows):
+            raise BadRequestError(f"Provider {asked.provider[:100]!r} is not set up here.", param="custom_llm_provider")
         batch = new_batch(asked, principal)
         await opened.objects.add(batch)
         self.runner.wake()
@@ -66,7 +72,10 @@ class Batches:
                 return present
             if present.status not in ("validating", "in_progress"):
                 raise BadRequestError(f"Cannot cancel a batch with status '{present.status}'.", param="batch_id")
-            return replace(present, status="cancelling", data={**present.data, "cancelling_at": time.time()})
+            data = {**present.data, "cancelling_at": time.time()}
+            # What waits for the next look at a vendor need not wait any more.
+            until = present.leased_until if present.worker is not None else None
+            return replace(present, status="cancelling", data=data, leased_until=until)
 
         changed = await opened.objects.change(found, cancelled)
         if changed is None:

@@ -28,13 +28,15 @@ SHUTDOWN = 5.0
 class Runner:
     """Runs only while there are batches that are not over, here or in another replica.
 
-    `lease` is how long a batch stays with a worker that has died, in seconds.
+    `lease` is how long a batch stays with a worker that has died, `poll` the pause between two looks at a vendor's
+    batch, in seconds.
     """
 
-    def __init__(self, gateway: Gateway, concurrency: int, lease: float) -> None:
+    def __init__(self, gateway: Gateway, concurrency: int, lease: float, poll: float) -> None:
         self._gateway = gateway
         self._slots = asyncio.Semaphore(concurrency)
         self._lease = lease
+        self._poll = poll
         self._working: dict[asyncio.Task[None], Work] = {}
         self._loop: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -98,7 +100,8 @@ class Runner:
             claimed = await objects.claim(KIND, UNFINISHED, secrets.token_hex(8), self._lease)
             if claimed is None:
                 break
-            work = Work(self._gateway, Held(await self._gateway.store.ready(), claimed, self._lease), self._slots)
+            held = Held(await self._gateway.store.ready(), claimed, self._lease)
+            work = Work(self._gateway, held, self._slots, self._poll)
             task = asyncio.get_running_loop().create_task(work.run())
             self._working[task] = work
             task.add_done_callback(self._ended)

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 from tianji_core.api.errors import GatewayError, InternalServerError, NotFoundError, RateLimitError
 from tianji_core.gateway.batches import UNFINISHED
 from tianji_core.gateway.batches.calls import Line, answered, left, line_call, refused
+from tianji_core.gateway.batches.choice import Choice, at_vendor
 from tianji_core.gateway.batches.held import Held, LostError, patiently
 from tianji_core.gateway.batches.lines import Check, parse_line, read_lines
+from tianji_core.gateway.batches.native import NativeBatch, RefusedError, remembered
+from tianji_core.gateway.batches.parcel import Parcel, UnfitError
+from tianji_core.gateway.batches.records import record
 from tianji_core.gateway.batches.results import Results, written
 from tianji_core.gateway.batches.shapes import principal_of
 from tianji_core.gateway.call import new_id as new_call_id
@@ -41,22 +45,32 @@ RATE_LIMIT_TRIES = 5
 MAX_PAUSE = 60.0
 """Seconds between two of them."""
 
+PATIENCE = 24 * 3600.0
+"""Seconds after a batch's time is over for which its vendor is still asked how it went."""
+
 _LEFT = {
     "cancelled": ("batch_cancelled", "This request was not made before the batch was cancelled."),
     "expired": ("batch_expired", "This request could not be made before the completion window expired."),
 }
 
 
+class _InputGoneError(Exception):
+    """The input file has been removed."""
+
+
 class Work:
     """One batch, as long as this worker holds it."""
 
-    def __init__(self, gateway: Gateway, held: Held, slots: asyncio.Semaphore) -> None:
+    def __init__(self, gateway: Gateway, held: Held, slots: asyncio.Semaphore, poll: float) -> None:
+        """`poll` is the pause between two looks at a vendor's batch, in seconds."""
         self._gateway = gateway
         self._files = gateway.files
         self._held = held
         self._slots = slots
         self._principal = principal_of(held.stored)
         self._closing = False
+        self._poll = poll
+        self._parcel: Parcel | None = None
         held.note(held.stored)
 
     @property
@@ -99,7 +113,9 @@ class Work:
         try:
             if held.stored.status == "validating":
                 await self._validate()
-            if held.stored.status in ("in_progress", "cancelling") and held.data["counts"]["total"]:
+            if held.data.get("native") is not None and not await self._at_vendor(group):
+                return
+            if held.stored.status in ("in_progress", "cancelling") and self._has_lines_to_do():
                 await self._do_lines(group)
             if held.stored.status == "failed":
                 return
@@ -107,7 +123,7 @@ class Work:
                 await self._let_go()
                 return
             await self._finish()
-        except NotFoundError:
+        except _InputGoneError:
             await self._fail("input_file_gone", "The input file is no longer there.")
         finally:
             over.cancel()
@@ -123,20 +139,26 @@ class Work:
         return seconds
 
     async def _lines(self) -> AsyncIterator[tuple[int, bytes]]:
-        """The lines of the input. Raises NotFoundError."""
-        file = await self._files.get(self._held.data["input_file_id"], self._principal)
-        async for number, text in read_lines(self._files.content(file)):
-            yield number, text
+        """The lines of the input. Raises _InputGoneError."""
+        try:
+            file = await self._files.get(self._held.data["input_file_id"], self._principal)
+            async for number, text in read_lines(self._files.content(file)):
+                yield number, text
+        except NotFoundError as error:
+            raise _InputGoneError from error
 
     # -- before --------------------------------------------------------------------------------------------------
 
     async def _validate(self) -> None:
         held = self._held
         check = Check(held.data["endpoint"], self._gateway.config.general_settings.max_batch_file_records)
+        models: set[object] = set()
         async for number, text in self._lines():
-            check.line(number, text)
+            line = check.line(number, text)
             if check.ended or held.stopped.is_set():
                 break
+            if line is not None and len(models) < 2:
+                models.add(line.body.get("model"))
         else:
             check.end()
         if self._closing or (held.stopped.is_set() and not check.errors):
@@ -144,14 +166,116 @@ class Work:
         if check.errors:
             await self._failed(check.errors)
             return
-        await held.enter("in_progress", counts={"total": check.count, "completed": 0, "failed": 0})
+        native = None
+        if len(models) == 1 and isinstance(model := models.pop(), str):
+            choice = at_vendor(self._gateway, model, held.data["provider"])
+            self._parcel = None if choice is None else await self._pack(choice)
+            if choice is not None and self._parcel is not None:
+                native = remembered(choice)
+        await held.enter("in_progress", counts={"total": check.count, "completed": 0, "failed": 0}, native=native)
+
+    # -- at a vendor ---------------------------------------------------------------------------------------------
+
+    async def _pack(self, choice: Choice) -> Parcel | None:
+        """The lines that are not done yet as the vendor gets them; None if it cannot have them."""
+        done = await self._done()
+        parcel = Parcel(self._gateway, self._held.stored, self._principal, choice)
+        try:
+            async for number, text in self._lines():
+                if number not in done:
+                    await parcel.add(parse_line(number, text))
+        except BaseException as error:
+            parcel.close()
+            if isinstance(error, UnfitError):
+                return None
+            raise
+        return parcel
+
+    async def _at_vendor(self, group: asyncio.TaskGroup) -> bool:
+        """The next step of a batch that a vendor does; False if another one follows later, or the batch has failed.
+
+        A batch that the vendor will not have goes the gateway's own way.
+        """
+        held, known = self._held, self._held.data["native"]
+        deployment = self._gateway.targets.find(known["deployment"], known["account"])
+        if deployment is None or deployment.provider.batch_api is None:
+            if held.stored.vendor_id is None:
+                return await self._not_at_vendor()
+            await self._fail("deployment_gone", "The deployment that the batch was given to is not set up any more.")
+            return False
+        native = NativeBatch(self._gateway, held, self._principal, deployment)
+        try:
+            if held.stored.vendor_id is None:
+                return await self._hand_over(native, group, Choice(deployment, known["model"], known["group"]))
+            state = await native.look()
+            if state.ended == "failed":
+                await self._failed([dict(error) for error in state.errors])
+                return False
+            if state.ended is not None:
+                await native.bring_home(state, self._lines(), group)
+                return True
+        except StoreUnavailableError:
+            raise
+        except GatewayError as error:
+            log.warning("vendor of a batch does not answer", batch=self.id, error=str(error))
+            if self._seconds_left() < -PATIENCE:
+                await self._fail("vendor_away", "The vendor that does the batch could not be asked any more.")
+                return False
+        await self._later()
+        return False
+
+    async def _hand_over(self, native: NativeBatch, group: asyncio.TaskGroup, choice: Choice) -> bool:
+        held = self._held
+        if held.stored.status == "cancelling" or self._seconds_left() <= 0:
+            return await self._not_at_vendor()
+        parcel, self._parcel = self._parcel or await self._pack(choice), None
+        if parcel is None:
+            return await self._not_at_vendor()
+        try:
+            if not parcel.count:
+                return await self._not_at_vendor()
+            await self._note_refused(parcel, group)
+            await native.hand_over(parcel)
+        except RefusedError:
+            return await self._not_at_vendor()
+        finally:
+            parcel.close()
+        await self._later()
+        return False
+
+    async def _note_refused(self, parcel: Parcel, group: asyncio.TaskGroup) -> None:
+        """Write down the lines that the vendor never sees."""
+        results = Results(self._held)
+        writer = group.create_task(results.write())
+        for number, line in parcel.refused:
+            await results.add(number, False, line)
+        await results.close(writer)
+
+    async def _not_at_vendor(self) -> bool:
+        await self._held.update(native=None)
+        return True
+
+    async def _later(self) -> None:
+        """Whoever is there then looks again."""
+        await self._held.release(time.time() + self._poll)
+
+    def _has_lines_to_do(self) -> bool:
+        """Whether there are lines for the gateway to do."""
+        return bool(self._held.data["counts"]["total"]) and self._held.data.get("native") is None
+
+    async def _done(self) -> set[int]:
+        """The lines whose results are written down."""
+        held = self._held
+        if not held.data["pieces"]:
+            return set()
+        return {number async for number, _, _ in written(held.opened, self.id)}
 
     # -- the lines -----------------------------------------------------------------------------------------------
 
     async def _do_lines(self, group: asyncio.TaskGroup) -> None:
         """Do the lines that are not done yet, until all are or the batch is to stop."""
         held = self._held
-        done = {number async for number, _, _ in written(held.opened, self.id)} if held.data["pieces"] else set()
+        done = await self._done()
         results = Results(held)
         writer = group.create_task(results.write())
         under_way: set[asyncio.Task[None]] = set()
@@ -294,6 +418,8 @@ class Work:
             raise
         await held.opened.pieces.remove(self.id)
         log.info("batch is over", batch=self.id, status=ending, **held.data["counts"])
+        if held.data.get("native") is not None:
+            record(self._gateway, held.stored, self._principal)
 
     async def _take(self, parts: AsyncIterator[bytes]) -> StoredObject:
         return await self._files.take(self._held.stored.owner, parts)
@@ -317,7 +443,7 @@ class Work:
                 yield line + b"\n"
         if ending not in _LEFT:
             return
-        with suppress(NotFoundError):
+        with suppress(_InputGoneError):
             async for number, text in self._lines():
                 if number not in done:
                     yield left(parse_line(number, text).custom_id, *_LEFT[ending]) + b"\n"
@@ -336,5 +462,9 @@ def _ending(batch: StoredObject) -> str:
     counts = batch.data["counts"]
     if batch.status == "cancelling":
         return "cancelled"
+    native = batch.data.get("native")
+    if native is not None:
+        stopped_by_us = native["ended"] == "cancelled" and native.get("told_to_stop")
+        return "expired" if stopped_by_us else str(native["ended"])
     whole = counts["completed"] + counts["failed"] >= counts["total"] > 0
     return "completed" if whole else "expired"

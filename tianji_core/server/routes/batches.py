@@ -8,55 +8,65 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tianji_core.api.errors import BadRequestError
+from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import GuardedRoute, Permission
+from tianji_core.server.routes.recorded import recorded
 
 if TYPE_CHECKING:
-    from tianji_core.server.app import App
+    from tianji_core.server.app import App, Serving
 
 MAX_LIMIT = 100
+_PREFIXES = ("", "/v1", "/{provider}/v1")
 
 
 def routes(app: App) -> list[GuardedRoute]:
-    async def create(request: Request) -> Response:
-        from tianji_core.gateway.batches.shapes import batch_object, read_request
+    found: list[GuardedRoute] = []
+    for prefix in _PREFIXES:
+        for path, handler, method in (
+            ("/batches", create, "POST"),
+            ("/batches", listing, "GET"),
+            ("/batches/{batch_id}", show, "GET"),
+            ("/batches/{batch_id}/cancel", cancel, "POST"),
+        ):
+            endpoint = recorded(app, "batches", handler)
+            found.append(GuardedRoute(prefix + path, endpoint, Permission.CALL_MODELS, [method]))
+    return found
 
-        scope, headers, serving = request.scope, dict(request.scope["headers"]), app.serving
-        body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
-        asked = read_request(body, _provider(request))
-        return JSONResponse(batch_object(await serving.gateway.batches.create(asked, scope["principal"])))
 
-    async def get(request: Request) -> Response:
-        from tianji_core.gateway.batches.shapes import batch_object
+async def create(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.shapes import batch_object, read_request
 
-        found = await app.serving.gateway.batches.get(request.path_params["batch_id"], request.scope["principal"])
-        return JSONResponse(batch_object(found))
+    scope, headers = request.scope, dict(request.scope["headers"])
+    body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+    asked = read_request(body, _provider(request))
+    return JSONResponse(batch_object(await serving.gateway.batches.create(asked, call.principal)))
 
-    async def cancel(request: Request) -> Response:
-        from tianji_core.gateway.batches.shapes import batch_object
 
-        found = await app.serving.gateway.batches.cancel(request.path_params["batch_id"], request.scope["principal"])
-        return JSONResponse(batch_object(found))
+async def show(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.shapes import batch_object
 
-    async def listing(request: Request) -> Response:
-        from tianji_core.gateway.batches.shapes import batch_object
+    return JSONResponse(
+        batch_object(await serving.gateway.batches.get(request.path_params["batch_id"], call.principal))
+    )
 
-        after, limit = request.query_params.get("after"), _limit(request.query_params.get("limit"))
-        found, more = await app.serving.gateway.batches.list(request.scope["principal"], after, limit)
-        shown: dict[str, Any] = {"object": "list", "data": [batch_object(each) for each in found], "has_more": more}
-        shown["first_id"] = found[0].id if found else None
-        shown["last_id"] = found[-1].id if found else None
-        return JSONResponse(shown)
 
-    made: list[GuardedRoute] = []
-    for prefix in ("", "/v1", "/{provider}/v1"):
-        made += [
-            route(f"{prefix}/batches", create, Permission.CALL_MODELS, methods=["POST"]),
-            route(f"{prefix}/batches", listing, Permission.CALL_MODELS),
-            route(f"{prefix}/batches/{{batch_id}}", get, Permission.CALL_MODELS),
-            route(f"{prefix}/batches/{{batch_id}}/cancel", cancel, Permission.CALL_MODELS, methods=["POST"]),
-        ]
-    return made
+async def cancel(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.shapes import batch_object
+
+    found = await serving.gateway.batches.cancel(request.path_params["batch_id"], call.principal)
+    return JSONResponse(batch_object(found))
+
+
+async def listing(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.shapes import batch_object
+
+    after, limit = request.query_params.get("after"), _limit(request.query_params.get("limit"))
+    found, more = await serving.gateway.batches.list(call.principal, after, limit)
+    shown: dict[str, Any] = {"object": "list", "data": [batch_object(each) for each in found], "has_more": more}
+    shown["first_id"] = found[0].id if found else None
+    shown["last_id"] = found[-1].id if found else None
+    return JSONResponse(shown)
 
 
 def _provider(request: Request) -> str | None:

@@ -74,7 +74,9 @@ class MessageBatches(BatchAPI):
             return None
         told = result["error"]
         error = told.get("error") or told
-        return BatchResult(line["custom_id"], _STATUSES.get(error.get("type", ""), 500), {"type": "error", "error": error})
+        return BatchResult(
+            line["custom_id"], _STATUSES.get(error.get("type", ""), 500), {"type": "error", "error": error}
+        )
 
 
 def _path(vendor_id: str) -> str:
