@@ -7,77 +7,17 @@ import json
 import re
 
 import pytest
-
-BOUNDARY = "edge"
-FORM = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
-END = f"--{BOUNDARY}--\r\n".encode()
+from upload_forms import END, FORM, form, key, part, upload
 
 ROUTES = (("GET", ""), ("GET", "/file-1"), ("DELETE", "/file-1"), ("GET", "/file-1/content"))
 
-WHO = """
-from tianji_core.api.call import Principal
-
-async def who(request, key):
-    roles = {"boss": {"proxy_admin"}}.get(key, {"internal_user"})
-    return Principal(user_id=key, key_hash="h", roles=frozenset(roles))
-"""
-
-
-def part(name, value, filename=None, content_type=None):
-    head = f'--{BOUNDARY}\r\ncontent-disposition: form-data; name="{name}"'
-    if filename is not None:
-        head += f'; filename="{filename}"'
-    if content_type is not None:
-        head += f"\r\ncontent-type: {content_type}"
-    value = value.encode() if isinstance(value, str) else value
-    return head.encode() + b"\r\n\r\n" + value + b"\r\n"
-
-
-def form(content=b'{"a":1}\n', filename="in.jsonl", purpose="batch", *, first=(), last=(), content_type=None):
-    fields = b"".join(part(name, value) for name, value in first)
-    if purpose is not None:
-        fields += part("purpose", purpose)
-    return fields + part("file", content, filename, content_type) + b"".join(part(n, v) for n, v in last) + END
-
-
-def key(name):
-    return {"authorization": f"Bearer {name}"}
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store.db"
-    return request.getfixturevalue("postgres_url")
-
 
 @pytest.fixture
-def sqlite(tmp_path):
-    return f"sqlite:///{tmp_path}/store.db"
+def files(with_callers):
+    return with_callers
 
 
-@pytest.fixture
-def files(serving, config_beside, sqlite):
-    """`files(main, …)`: an application whose callers are called as their keys are; "boss" is an admin."""
-
-    def run(main, url=sqlite, rows=(), **config):
-        general = {"database_url": url, "custom_auth": "who.who", **config.pop("general", {})}
-        path = config_beside({"model_list": list(rows), "general_settings": general, **config}, who=WHO)
-
-        async def outer():
-            async with serving(path) as client:
-                return await main(client)
-
-        return asyncio.run(outer())
-
-    return run
-
-
-async def upload(client, who="ann", *, path="/v1/files", query="", **said):
-    return await client.request("POST", path, content=form(**said), headers={**FORM, **key(who)}, query=query)
-
-
-def test_a_files_life(files, database):
+def test_a_files_life(files, database, leftovers):
     async def main(client):
         made = await upload(client, content=b"\x00\xff" * 1_500_000, filename="näme.bin", purpose="user_data")
         assert made.status == 200, made.body
@@ -124,15 +64,6 @@ def test_a_files_life(files, database):
     files(main, database)
 
 
-async def leftovers(client):
-    """Rows and pieces in the database."""
-    opened = await client.app.serving.gateway.store.ready()
-    async with opened.read() as connection:
-        objects = await connection.exec_driver_sql("SELECT count(*) FROM tianji_object")
-        pieces = await connection.exec_driver_sql("SELECT count(*) FROM tianji_piece")
-        return objects.scalar_one(), pieces.scalar_one()
-
-
 def test_others_see_nothing_and_admins_see_by_id(files, database):
     async def main(client):
         id = (await upload(client, "ann")).json()["id"]
@@ -176,7 +107,7 @@ def test_listing(files, database):
     files(main, database)
 
 
-def test_what_is_wrong_with_a_form(files):
+def test_what_is_wrong_with_a_form(files, leftovers):
     cases = [
         (form(purpose=None), "purpose"),
         (form(purpose="nonsense"), "purpose"),
@@ -207,7 +138,7 @@ def test_what_is_wrong_with_a_form(files):
     files(main)
 
 
-def test_fields_may_stand_behind_the_file_and_it_may_expire(files):
+def test_fields_may_stand_behind_the_file_and_it_may_expire(files, leftovers):
     async def main(client):
         late = [("purpose", "batch"), ("expires_after[anchor]", "created_at"), ("expires_after[seconds]", "3600")]
         file = (await upload(client, purpose=None, last=late)).json()
@@ -256,7 +187,7 @@ def test_media_types(files):
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_too_much_is_refused(files, announced):
+def test_too_much_is_refused(files, announced, leftovers):
     async def main(client):
         body = form(content=b"x" * 1_200_000)
         headers = {**FORM, **key("ann"), **({"content-length": str(len(body))} if announced else {})}
@@ -269,7 +200,7 @@ def test_too_much_is_refused(files, announced):
     files(main, general={"max_upload_size_mb": 1})
 
 
-def test_a_client_that_leaves_leaves_nothing_behind(files, database):
+def test_a_client_that_leaves_leaves_nothing_behind(files, database, leftovers):
     async def main(client):
         body = form(content=b"x" * 5_000_000)
         exchange = client.open(

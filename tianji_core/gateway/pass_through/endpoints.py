@@ -99,12 +99,14 @@ def _compile(compiler: Compiler, index: int, row: PassThroughEndpoint) -> Endpoi
     fields: dict[str, str] = {}
     for name, value in row.headers.items():
         text, missing = _filled(value, compiler.loaded.environ)
-        wrong += [
-            (f"headers.{name}", f'the environment variable "{variable}" is not set', None) for variable in missing
-        ]
+        for variable in missing:
+            message = f'the environment variable "{variable}" is not set'
+            path = (*where, "headers", name)
+            compiler.problem(path, message, "The field is left out.", severity="warning", kind="missing-env")
         if not _FIELD.fullmatch(name) or name.lower() in _OURS or any(c in text for c in "\r\n\0"):
             wrong.append((f"headers.{name}", "no header field can be like this", None))
-        fields[name.lower()] = text
+        elif not missing:
+            fields[name.lower()] = text
     known = {guardrail.guardrail_name for guardrail in compiler.config.guardrails}
     for name in row.guardrails:
         if name not in known:
