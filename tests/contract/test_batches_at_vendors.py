@@ -346,3 +346,43 @@ def test_a_caller_may_name_the_provider(gateway, openai):
             assert answer.error["param"] == "custom_llm_provider"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("version", "prefix", "mode"),
+    [("2024-10-21", "/openai", "batch"), ("v1", "/openai/v1", "batch"), ("2024-10-21", "/openai", None)],
+)
+def test_azure_does_batches_in_deployments_for_them(serving, config_beside, tmp_path, version, prefix, mode):
+    vendor = BatchingOpenAI(prefix, "sk-vendor-key")
+
+    def script(request):
+        return Answer.chat("One by one.") if request.path.endswith("/chat/completions") else vendor.script(request)
+
+    async def main():
+        with FakeUpstream(script=script) as upstream:
+            row = {
+                "model": "azure/my-gpt",
+                "api_base": upstream.url,
+                "api_key": "sk-vendor-key",
+                "api_version": version,
+            }
+            config = {
+                "model_list": [{"model_name": "m", "litellm_params": row, "model_info": {"mode": mode}}],
+                "general_settings": {"database_url": f"sqlite:///{tmp_path}/t.db"},
+            }
+            async with serving(config_beside(config)) as client:
+                ann = User(client, "ann")
+                begun = await ann.start(lines(2))
+                if mode is None:
+                    assert (await ann.over(begun))["status"] == "completed"
+                    assert vendor.batches == {}
+                    return
+                begun = await handed_over(ann, begun, vendor)
+                [there] = vendor.batches.values()
+                assert there["endpoint"] == "/chat/completions"
+                assert {each["body"]["model"] for each in vendor.lines(there["input_file_id"])} == {"my-gpt"}
+                vendor.finish(chat)
+                batch = await ann.over(begun)
+                assert batch["request_counts"] == {"total": 2, "completed": 1, "failed": 1}
+
+    asyncio.run(main())

@@ -45,6 +45,9 @@ class BatchAPI(ABC):
     max_bytes: ClassVar[int] = 200 * 1024 * 1024
     uploads: ClassVar[bool] = False
     """Whether the calls have to be at the vendor as a file first (`Provider.files_api`), with the purpose `batch`."""
+    own_rows: bool = False
+    """Whether the vendor does batches in deployments only that are made for them, so that the row has to say
+    `mode: batch` (Azure)."""
     between: ClassVar[bytes] = b"\n"
     """What stands between two lines."""
     joined_headers: ClassVar[frozenset[str]] = frozenset()

@@ -36,7 +36,8 @@ class OpenAIBatches(BatchAPI):
 
     uploads = True
 
-    def __init__(self, endpoints: tuple[str, ...] = ENDPOINTS, prefix: str = "/v1") -> None:
+    def __init__(self, endpoints: tuple[str, ...] = ENDPOINTS, prefix: str = "/v1", *, own_rows: bool = False) -> None:
+        self.own_rows = own_rows
         self._endpoints = endpoints
         self._prefix = prefix
 

@@ -29,18 +29,19 @@ def at_vendor(gateway: Gateway, model: str, provider: str | None) -> Choice | No
     if target is None:
         return None
     general = gateway.config.general_settings.batches_by
-    able = [
-        row
-        for row in target.deployments
-        if row.provider.batch_api is not None
-        and row.mock_response is None
-        and (row.info.get("batches_by") or general) == "vendor"
-        and is_of(row, provider)
-    ]
+    able = [row for row in target.deployments if is_of(row, provider) and _may(row, general)]
     if not able:
         return None
     best = min(able, key=lambda row: (row.info.get("mode") != "batch", row.order))
     return Choice(best, target.upstream_model(best), model)
+
+
+def _may(row: Deployment, general: str) -> bool:
+    """Whether a row's vendor does batches, and may do this one; `general` is what the config says of all."""
+    api = row.provider.batch_api
+    if api is None or row.mock_response is not None or (row.info.get("batches_by") or general) != "vendor":
+        return False
+    return row.info.get("mode") == "batch" or not api.own_rows
 
 
 def is_of(row: Deployment, provider: str | None) -> bool:
