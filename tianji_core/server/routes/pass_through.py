@@ -140,9 +140,17 @@ class _Exchange:
         if scope["method"] not in place.methods:
             await self._refuse_method()
             return
-        task = asyncio.current_task()
-        request = await self._request(call, lambda: watch.start(task))
+        task, watching = asyncio.current_task(), False
+
+        def start_watching() -> None:
+            nonlocal watching
+            if not watching:
+                watching = True
+                watch.start(task)
+
+        request = await self._request(call, start_watching)
         self._passed = await passing.send(place, request)
+        start_watching()  # an answer that comes early leaves the rest of the body unread
         await self._answer(self._passed, [POLICY, *serving.headers.fields(call)])
 
     async def _authenticate(self) -> Principal:
