@@ -397,6 +397,8 @@ def test_fields_of_the_vendors_own_site_do_not_come_back(serving, config, fake_u
         ("content-security-policy", "script-src *"),
         ("x-ratelimit-remaining-requests", "7"),
         ("x-request-id", "req-1"),
+        ("x-litellm-model-id", "somebody else's"),
+        ("x-content-type-options", "none"),
     ]
     fake_upstream.answer(Answer.json({"ok": True}, headers=fields))
     answer, _ = passed(serving, config, "GET", "/openai/v1/models")
@@ -411,6 +413,8 @@ def test_fields_of_the_vendors_own_site_do_not_come_back(serving, config, fake_u
     }
     assert answer.headers["x-ratelimit-remaining-requests"] == "7"
     assert answer.headers["x-request-id"] == "req-1"
+    assert [value for name, value in answer.fields if name == b"x-content-type-options"] == [b"nosniff"]
+    assert b"somebody" not in str(answer.fields).encode()
     assert answer.headers["content-type"] == "application/json"
     assert "sandbox" in answer.headers["content-security-policy"]
     assert "script-src" not in answer.headers["content-security-policy"]
