@@ -77,11 +77,13 @@ def config(config_beside, rows, fake_upstream):
     """A config file with all of them, and a callback beside it that keeps the records."""
     fake_upstream.answer(Answer.chat("Hello!"))
 
-    def make(**general):
+    def make(vendor=None, **general):
+        vendor = {"openai_passthrough": "openai", "vertex-ai": "vertex_ai", "vllm": "hosted_vllm"}.get(vendor, vendor)
+        wanted = [row for row in rows if vendor in (None, row["litellm_params"]["model"].partition("/")[0])]
         changes = general.pop("changes", {})
         return config_beside(
             {
-                "model_list": rows,
+                "model_list": wanted,
                 "general_settings": {"master_key": KEY, **general},
                 "litellm_settings": {"callbacks": ["logger.records"]},
                 **changes,
@@ -103,7 +105,9 @@ async def records_of(client, count=1):
 
 
 def passed(serving, config, method, path, **named):
-    """One request; the answer, and the record of its call."""
+    """One request, to a gateway with the rows of its vendor; the answer, and the record of its call."""
+    if callable(config):
+        config = config(vendor=path.removeprefix("/llm").split("/")[1])
 
     async def main():
         async with serving(config) as client:
@@ -157,7 +161,7 @@ PLACES = [
 @pytest.mark.parametrize(("path", "target", "field"), PLACES, ids=[path for path, _, _ in PLACES])
 def test_every_vendor_has_its_prefix(serving, config, fake_upstream, path, target, field):
     path, _, query = path.partition("?")
-    answer, record = passed(serving, config(), "PUT", path, query=query, content=b"\x00raw")
+    answer, record = passed(serving, config, "PUT", path, query=query, content=b"\x00raw")
     assert answer.status == 200, answer.body
     seen = fake_upstream.requests[0]
     assert (seen.method, seen.target, seen.body) == ("PUT", target, b"\x00raw")
@@ -201,7 +205,7 @@ def test_bedrock_is_signed_over_the_very_path(serving, config, fake_upstream):
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 def test_any_method(serving, config, fake_upstream, method):
-    answer, _ = passed(serving, config(), method, "/openai/v1/files/file-1")
+    answer, _ = passed(serving, config, method, "/openai/v1/files/file-1")
     assert answer.status == 200
     assert fake_upstream.requests[0].method == method
     assert (answer.body == b"") == (method == "HEAD")
@@ -209,7 +213,7 @@ def test_any_method(serving, config, fake_upstream, method):
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "TRACK", "PROPFIND"])
 def test_methods_that_would_show_the_credential_are_refused(serving, config, fake_upstream, method):
-    answer, record = passed(serving, config(), method, "/openai/v1/models")
+    answer, record = passed(serving, config, method, "/openai/v1/models")
     assert answer.status == 405
     assert "GET" in answer.headers["allow"]
     assert not fake_upstream.requests
@@ -219,7 +223,7 @@ def test_methods_that_would_show_the_credential_are_refused(serving, config, fak
 def test_an_upload_in_parts_keeps_its_length_and_its_bytes(serving, config, fake_upstream):
     parts = [bytes([number]) * 50_000 for number in range(20)]
     headers = {**BEARER, "content-type": "multipart/form-data; boundary=x", "content-length": "1000000"}
-    answer, _ = passed(serving, config(), "POST", "/openai/v1/files", content=parts, headers=headers)
+    answer, _ = passed(serving, config, "POST", "/openai/v1/files", content=parts, headers=headers)
     assert answer.status == 200
     seen = fake_upstream.requests[0]
     assert seen.body == b"".join(parts)
@@ -229,7 +233,7 @@ def test_an_upload_in_parts_keeps_its_length_and_its_bytes(serving, config, fake
 
 def test_an_upload_of_unknown_length_goes_on_in_chunks(serving, config, fake_upstream):
     headers = {**BEARER, "content-type": "audio/wav", "transfer-encoding": "chunked"}
-    answer, _ = passed(serving, config(), "POST", "/openai/v1/files", content=[b"a", b"", b"bc"], headers=headers)
+    answer, _ = passed(serving, config, "POST", "/openai/v1/files", content=[b"a", b"", b"bc"], headers=headers)
     assert answer.status == 200
     assert fake_upstream.requests[0].body == b"abc"
     assert fake_upstream.requests[0].headers["transfer-encoding"] == "chunked"
@@ -354,7 +358,7 @@ SENSITIVE = {
 def test_no_credential_of_the_caller_gets_through(serving, config, fake_upstream, prefix):
     headers = {**SENSITIVE, "x-litellm-api-key": KEY, "user-agent": "kit/1", "idempotency-key": "i-1", "accept": "a/b"}
     query = f"key={KEY}&k%65y={KEY}&api_key={KEY}&access_token=caller&X-Amz-Signature=caller&a=1"
-    answer, _ = passed(serving, config(), "GET", f"/{prefix}/v1/things", headers=headers, query=query)
+    answer, _ = passed(serving, config, "GET", f"/{prefix}/v1/things", headers=headers, query=query)
     assert answer.status == 200, answer.body
     seen = fake_upstream.requests[0]
     assert "caller" not in str(seen.headers)
@@ -369,14 +373,14 @@ def test_no_credential_of_the_caller_gets_through(serving, config, fake_upstream
 
 def test_anthropics_own_fields_do(serving, config, fake_upstream):
     headers = {**BEARER, "anthropic-version": "2024-01-01", "anthropic-beta": "some-beta"}
-    passed(serving, config(), "POST", "/anthropic/v1/messages", json={"model": "claude-x"}, headers=headers)
+    passed(serving, config, "POST", "/anthropic/v1/messages", json={"model": "claude-x"}, headers=headers)
     seen = fake_upstream.requests[0].headers
     assert seen.get_all("anthropic-version") == ["2024-01-01"]
     assert seen.get_all("anthropic-beta") == ["some-beta"]
 
 
 def test_googles_key_may_come_in_the_query(serving, config, fake_upstream):
-    answer, _ = passed(serving, config(), "GET", "/gemini/v1beta/models", headers={}, query=f"pageSize=2&key={KEY}")
+    answer, _ = passed(serving, config, "GET", "/gemini/v1beta/models", headers={}, query=f"pageSize=2&key={KEY}")
     assert answer.status == 200
     assert fake_upstream.requests[0].target == "/v1beta/models?pageSize=2"
     assert fake_upstream.requests[0].headers["x-goog-api-key"] == VENDOR
@@ -393,9 +397,11 @@ def test_fields_of_the_vendors_own_site_do_not_come_back(serving, config, fake_u
         ("content-security-policy", "script-src *"),
         ("x-ratelimit-remaining-requests", "7"),
         ("x-request-id", "req-1"),
+        ("x-litellm-model-id", "somebody else's"),
+        ("x-content-type-options", "none"),
     ]
     fake_upstream.answer(Answer.json({"ok": True}, headers=fields))
-    answer, _ = passed(serving, config(), "GET", "/openai/v1/models")
+    answer, _ = passed(serving, config, "GET", "/openai/v1/models")
     names = set(answer.headers)
     assert not names & {
         "set-cookie",
@@ -407,6 +413,8 @@ def test_fields_of_the_vendors_own_site_do_not_come_back(serving, config, fake_u
     }
     assert answer.headers["x-ratelimit-remaining-requests"] == "7"
     assert answer.headers["x-request-id"] == "req-1"
+    assert [value for name, value in answer.fields if name == b"x-content-type-options"] == [b"nosniff"]
+    assert b"somebody" not in str(answer.fields).encode()
     assert answer.headers["content-type"] == "application/json"
     assert "sandbox" in answer.headers["content-security-policy"]
     assert "script-src" not in answer.headers["content-security-policy"]
@@ -415,7 +423,7 @@ def test_fields_of_the_vendors_own_site_do_not_come_back(serving, config, fake_u
 
 def test_redirects_are_passed_on_and_not_followed(serving, config, fake_upstream):
     fake_upstream.answer(Answer.text("", 307).but(headers=[("location", "http://169.254.169.254/latest")]))
-    answer, record = passed(serving, config(), "GET", "/openai/v1/models")
+    answer, record = passed(serving, config, "GET", "/openai/v1/models")
     assert answer.status == 307
     assert len(fake_upstream.requests) == 1
     assert record.outcome == "success"
@@ -425,7 +433,7 @@ def test_a_vendor_that_echoes_the_key_it_refuses(serving, config, fake_upstream)
     text = f"Incorrect API key provided: {VENDOR}."
     pieces = [text[:20].encode(), text[20:40].encode(), text[40:].encode()]
     fake_upstream.answer(Answer.text("", 401).but(pieces=[piece for each in pieces for piece in (each, 0.02)]))
-    answer, record = passed(serving, config(), "GET", "/openai/v1/models")
+    answer, record = passed(serving, config, "GET", "/openai/v1/models")
     assert answer.status == 401
     assert answer.body == b"Incorrect API key provided: ***."
     assert record.outcome == "failure"
@@ -836,7 +844,7 @@ ANSWERS = {
 @pytest.mark.parametrize(("path", "answer", "tokens"), ANSWERS.values(), ids=list(ANSWERS))
 def test_usage_is_read_on_the_way(serving, config, fake_upstream, path, answer, tokens):
     fake_upstream.answer(answer)
-    got, record = passed(serving, config(), "POST", path, json={"model": "gpt-x", "messages": []})
+    got, record = passed(serving, config, "POST", path, json={"model": "gpt-x", "messages": []})
     assert got.status == 200
     if "gzip" not in str(answer.headers) and answer.pieces is None:
         assert got.body == answer.body
@@ -851,7 +859,7 @@ def test_usage_is_read_on_the_way(serving, config, fake_upstream, path, answer, 
 
 def test_a_stream_without_usage_is_counted(serving, config, fake_upstream):
     fake_upstream.answer(Answer.sse({"choices": [{"index": 0, "delta": {"content": "Hello there."}}]}))
-    _, record = passed(serving, config(), "POST", "/openai/v1/chat/completions", json={**CHAT, "stream": True})
+    _, record = passed(serving, config, "POST", "/openai/v1/chat/completions", json={**CHAT, "stream": True})
     assert record.usage["estimated"]
     assert record.usage["completion_tokens"] > 0
     assert record.usage_source != "vendor"
@@ -950,3 +958,10 @@ def test_a_vendor_that_is_silent_for_too_long(serving, config, fake_upstream):
     answer, record = passed(serving, config(pass_through_request_timeout=0.2), "GET", "/openai/v1/models")
     assert answer.status == 408
     assert record.error.kind == "RequestTimeoutError"
+
+
+def test_behind_a_path_of_another_server(serving, config, fake_upstream, monkeypatch):
+    monkeypatch.setenv("SERVER_ROOT_PATH", "/llm")
+    _, record = passed(serving, config, "GET", "/llm/openai/v1/models", raw_path=b"/llm/openai/v1/mod%65ls")
+    assert fake_upstream.requests[0].target == "/v1/mod%65ls"
+    assert record.route == "/openai/v1/models"

@@ -53,10 +53,6 @@ class Incoming:
             self._parts = [b"".join(self._parts)]
         return self._parts[0] if self._parts else b""
 
-    def begun(self) -> bytes:
-        """What is held of it."""
-        return b"".join(self._parts)
-
     async def parts(self) -> AsyncIterator[bytes]:
         """All of it: what is held, and then what comes. Raises like `hold`."""
         parts, self._parts = self._parts, []

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary
@@ -170,6 +170,8 @@ class Files:
             return id
         try:
             said = await vendors.describe(deployment, vendor_id)
+        except NotFoundError:
+            return id  # it is gone, and there is nothing to be found
         except GatewayError as error:
             log.warning("a vendor's file cannot be described", provider=deployment.provider_name, error=str(error))
             said = {}
@@ -234,9 +236,25 @@ class Files:
         copies = await (await self._opened()).objects.find(COPY, ids.values()) if ids else {}
         return {vendor_id: copies[id].data["of"] if id in copies else id for vendor_id, id in ids.items()}
 
+    async def adopt(self, owner: str, deployment: Deployment, vendor_ids: Collection[str]) -> dict[str, str]:
+        """The same; those that nobody has brought there become the owner's."""
+        found = await self.ours(deployment, vendor_ids)
+        known = await (await self._opened()).objects.find(KIND, found.values()) if found else {}
+        for vendor_id, id in found.items():
+            if id not in known:
+                await self.register(owner, deployment, vendor_id)
+        return found
+
+    def there(self, stored: StoredObject, deployment: Deployment) -> str:
+        """The vendor's id of a file that has been brought to where a deployment is. Raises NotFoundError."""
+        found = self._there(stored, deployment)
+        if found is None:
+            raise missing(stored.id)
+        return found
+
     # -- content ---------------------------------------------------------------------------------------------------
 
-    async def content(self, stored: StoredObject) -> AsyncIterator[bytes]:
+    async def content(self, stored: StoredObject) -> AsyncGenerator[bytes, None]:
         """A file's content, piece by piece: from the store, else from a vendor. Raises GatewayError."""
         if stored.data.get("kept"):
             opened = await self._opened()

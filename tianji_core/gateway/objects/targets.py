@@ -60,6 +60,18 @@ class Targets:
             )
         return Chosen(max(able, key=lambda row: row.provider.name in PREFERRED))  # the first of those
 
+    def serves(self, model: str) -> bool:
+        """Whether a model is one of this gateway's."""
+        return self._models.resolve(model) is not None
+
+    def model_at(self, deployment: Deployment, model: str) -> str | None:
+        """What a model is called where a deployment is; None if it is not served there."""
+        target = self._models.resolve(model)
+        for row in target.deployments if target is not None else ():
+            if target is not None and same_account(row, deployment):
+                return target.upstream_model(row)
+        return None
+
     def find(self, id: str | None, account: str | None) -> Deployment | None:
         """The deployment of this id; if the config has none any more, one with the same vendor at the same address."""
         found = self._by_id.get(id or "")

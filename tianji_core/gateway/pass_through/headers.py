@@ -46,7 +46,7 @@ _NOT_BACK = frozenset(
     """
     access-control-allow-credentials access-control-allow-headers access-control-allow-methods
     access-control-allow-origin access-control-expose-headers access-control-max-age alt-svc
-    anthropic-organization-id content-security-policy nel openai-organization openai-project report-to
+    anthropic-organization-id content-security-policy date nel openai-organization openai-project report-to
     reporting-endpoints server set-cookie set-cookie2 strict-transport-security via www-authenticate x-frame-options
     """.split()  # noqa: SIM905
 )

@@ -66,8 +66,8 @@ class Passing:
         response = await self._exchange(place, deployment, request)
         self.status = response.status
         call.cost = place.cost if 200 <= response.status < 300 else None
-        passed = Passed(self, deployment, request, response)
         try:
+            passed = Passed(self, deployment, request, response)
             await passed.judge()
         except BaseException:
             await response.aclose()
@@ -166,7 +166,11 @@ class Passed:
         except ValueError:
             raise BadGatewayError("The provider's answer makes no sense.") from None
         self._watch(held)
-        await chain.inspect(call, "post_call", as_request(self._request.json or {}, call.model), as_answer(value))
+        try:
+            await chain.inspect(call, "post_call", as_request(self._request.json or {}, call.model), as_answer(value))
+        except BaseException:
+            self._read_meter(call)  # nobody gets the answer, and it was made all the same
+            raise
         self._held = held
 
     def __aiter__(self) -> Passed:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,7 +12,7 @@ from starlette.types import Scope
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
 from tianji_core.server.permissions import GuardedRoute, Permission
-from tianji_core.server.routes.recorded import Streamed, recorded
+from tianji_core.server.routes.recorded import Streamed, read_limit, read_order, recorded
 from tianji_core.server.uploads import Incoming
 
 if TYPE_CHECKING:
@@ -136,19 +135,19 @@ async def show(request: Request, serving: Serving, call: Call) -> Response:
 
 
 async def content(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.objects.begun import begin
     from tianji_core.gateway.objects.shapes import disposition
 
     files = serving.gateway.files
     stored = await files.get(request.path_params["file_id"], call.principal)
-    pieces = files.content(stored)
-    first = await anext(pieces, b"")  # a failure is still an answer of its own
+    pieces = await begin(files.content(stored))
     headers = {
         "content-type": stored.data["content_type"],
         "content-disposition": disposition(stored.data["filename"]),
     }
     if stored.data["kept"]:
         headers["content-length"] = str(stored.data["bytes"])
-    return Streamed(_from(first, pieces), headers)
+    return Streamed(pieces, headers)
 
 
 async def remove(request: Request, serving: Serving, call: Call) -> Response:
@@ -207,26 +206,3 @@ def _deployments(gateway: Gateway, call: Call, asked: Asked) -> list[Deployment]
 
 def _life(form: FormStream) -> tuple[str | None, str | None]:
     return form.fields.get("expires_after[anchor]"), form.fields.get("expires_after[seconds]")
-
-
-def read_limit(said: str | None, default: int, most: int) -> int:
-    """`limit` of a list. Raises BadRequestError."""
-    if not said:
-        return default
-    if not said.isdecimal() or not 1 <= int(said[:9]) <= most:
-        raise BadRequestError(f"limit must be a whole number from 1 to {most}.", param="limit")
-    return int(said)
-
-
-def read_order(said: str | None) -> Literal["asc", "desc"]:
-    """`order` of a list. Raises BadRequestError."""
-    if said not in (None, "", "asc", "desc"):
-        raise BadRequestError("order must be 'asc' or 'desc'.", param="order")
-    return "asc" if said == "asc" else "desc"
-
-
-async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for piece in rest:
-        yield piece

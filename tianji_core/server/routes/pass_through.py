@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 log = get_logger("tianji.server")
 
-HELD = 4 * 1024 * 1024
-"""Bytes of JSON that are held to learn the model; of larger ones the beginning has to do."""
+HELD = 16 * 1024 * 1024
+"""Bytes of JSON that are held to learn the model; a larger body goes on as it comes, and its model is not known."""
 POLICY: RawHeader = (b"content-security-policy", b"default-src 'none'; sandbox; frame-ancestors 'none'")
 """A vendor's answer is shown by no browser as a page of ours."""
 _FILES = ("audio/", "image/", "video/", "multipart/", "application/octet-stream", "application/pdf", "application/zip")
@@ -140,9 +140,17 @@ class _Exchange:
         if scope["method"] not in place.methods:
             await self._refuse_method()
             return
-        task = asyncio.current_task()
-        request = await self._request(call, lambda: watch.start(task))
+        task, watching = asyncio.current_task(), False
+
+        def start_watching() -> None:
+            nonlocal watching
+            if not watching:
+                watching = True
+                watch.start(task)
+
+        request = await self._request(call, start_watching)
         self._passed = await passing.send(place, request)
+        start_watching()  # an answer that comes early leaves the rest of the body unread
         await self._answer(self._passed, [POLICY, *serving.headers.fields(call)])
 
     async def _authenticate(self) -> Principal:
@@ -196,8 +204,9 @@ class _Exchange:
     async def _answer(self, passed: Passed, fields: list[RawHeader]) -> None:
         """Send the answer on as it comes."""
         self._begun = True
-        head = {"type": "http.response.start", "status": passed.status, "headers": [*passed.headers, *fields]}
-        await self._send(head)
+        ours = {name for name, _ in fields}
+        headers = [*(field for field in passed.headers if field[0] not in ours), *fields]
+        await self._send({"type": "http.response.start", "status": passed.status, "headers": headers})
         async for piece in passed:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         await self._send({"type": "http.response.body", "body": b""})

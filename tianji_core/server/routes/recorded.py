@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.callback import CallKind
-from tianji_core.api.errors import ClientClosedError, GatewayError, InternalServerError, ServiceUnavailableError
+from tianji_core.api.errors import (
+    BadRequestError,
+    ClientClosedError,
+    GatewayError,
+    InternalServerError,
+    ServiceUnavailableError,
+)
 from tianji_core.gateway.body import read_tags
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.limits import Reservation
@@ -140,3 +146,19 @@ def _call(request: Request, kind: CallKind) -> Call:
         end_user=end_user(headers, {}),
         tags=read_tags({}, None if tags is None else tags.decode("latin-1")),
     )
+
+
+def read_limit(said: str | None, default: int, most: int) -> int:
+    """`limit` of a list. Raises BadRequestError."""
+    if not said:
+        return default
+    if not said.isdecimal() or not 1 <= int(said[:9]) <= most:
+        raise BadRequestError(f"limit must be a whole number from 1 to {most}.", param="limit")
+    return int(said)
+
+
+def read_order(said: str | None) -> Literal["asc", "desc"]:
+    """`order` of a list. Raises BadRequestError."""
+    if said not in (None, "", "asc", "desc"):
+        raise BadRequestError("order must be 'asc' or 'desc'.", param="order")
+    return "asc" if said == "asc" else "desc"

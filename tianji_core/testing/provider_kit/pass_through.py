@@ -49,14 +49,15 @@ class PassThroughTests(RequestTests, kit=True):
             return
         assert self.provider().build_pass_through(request).method == "GET"
 
-    @pytest.mark.parametrize("path", PATHS)
-    def test_a_passed_path_stays_at_the_vendor(self, path: str) -> None:
-        if not self.passes_through():
-            return
-        try:
-            built = self.passed(path)
-        except BadRequestError:
-            return  # no such path here: just as well
+    def test_a_passed_path_stays_at_the_vendor(self) -> None:
+        for path in PATHS if self.passes_through() else ():
+            try:
+                built = self.passed(path)
+            except BadRequestError:
+                continue  # no such path here: just as well
+            self._assert_at_vendor(built)
+
+    def _assert_at_vendor(self, built: UpstreamRequest) -> None:
         usual = urlsplit(self.passed().url)
         found = urlsplit(built.url)
         assert found.scheme == usual.scheme
