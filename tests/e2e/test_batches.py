@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import anthropic
 import openai
 import pytest
 
@@ -82,9 +83,8 @@ def answered(client, batch):
     return sorted(entry["custom_id"] for entry in entries(client, batch.output_file_id))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_killed_gateway_goes_on_after_its_restart(kind, start, vendor, tmp_path, request):
-    url = f"sqlite:///{tmp_path}/store.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+def test_a_killed_gateway_goes_on_after_its_restart(start, vendor, tmp_path):
+    url = f"sqlite:///{tmp_path}/store.db"
     server, client = start(url)
     batch = created(client, jsonl(200))
     vendor.request_seen(120)
@@ -115,8 +115,13 @@ def test_replicas_share_batches_and_take_over_from_one_that_dies(start, vendor, 
         assert answered(two, batch) == sorted(f"c{n}" for n in range(60 * number, 60 * number + 60))
 
 
-def test_openais_client(start, vendor, tmp_path):
-    _, client = start(f"sqlite:///{tmp_path}/store.db")
+def test_official_clients(start, vendor, tmp_path):
+    server, client = start(f"sqlite:///{tmp_path}/store.db")
+    openais(client, vendor)
+    anthropics(anthropic.Anthropic(base_url=server.url, api_key=KEY, max_retries=0).messages.batches)
+
+
+def openais(client, vendor):
     batch = created(client, jsonl(5))
     assert (batch.object, batch.status) == ("batch", "validating")
     batch = over(client, batch)
@@ -133,3 +138,20 @@ def test_openais_client(start, vendor, tmp_path):
         client.batches.retrieve("batch_1")
     with pytest.raises(openai.BadRequestError):
         client.batches.cancel(batch.id)
+
+
+def anthropics(batches):
+    params = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    batch = batches.create(requests=[{"custom_id": "a", "params": params}, {"custom_id": "b", "params": params}])
+    deadline = time.monotonic() + 20
+    while batch.processing_status != "ended" and time.monotonic() < deadline:
+        time.sleep(0.05)
+        batch = batches.retrieve(batch.id)
+    assert batch.request_counts.succeeded == 2
+    results = {each.custom_id: each.result for each in batches.results(batch.id)}
+    assert results["a"].message.content[0].text == "Hello!"
+    assert [each.id for each in batches.list(limit=1)] == [batch.id]
+    with pytest.raises(anthropic.BadRequestError):
+        batches.cancel(batch.id)
+    with pytest.raises(anthropic.NotFoundError):
+        batches.retrieve("msgbatch_1")

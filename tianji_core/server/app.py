@@ -22,7 +22,18 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import batches, count_tokens, docs, files, health, kept, listing, model_info, models_api
+from tianji_core.server.routes import (
+    batches,
+    count_tokens,
+    docs,
+    files,
+    health,
+    kept,
+    listing,
+    message_batches,
+    model_info,
+    models_api,
+)
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -94,6 +105,7 @@ class App:
             *model_info.routes(self),
             *count_tokens.routes(self),
             *batches.routes(self),
+            *message_batches.routes(self),
             *files.routes(self),
             *kept.routes(self),
             *health.routes(self),

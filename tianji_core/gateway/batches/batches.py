@@ -29,7 +29,7 @@ class Batches:
             gateway, gateway.config.general_settings.batch_concurrency, settings.batch_lease, settings.batch_poll
         )
 
-    async def create(self, asked: Asked, principal: Principal) -> StoredObject:
+    async def create(self, asked: Asked, principal: Principal, prefix: str = "batch_") -> StoredObject:
         """Take a batch on. Raises BadRequestError, NotFoundError."""
         opened = await self._gateway.store.ready()
         file = await self._gateway.files.get(asked.input_file_id, principal)
@@ -40,7 +40,7 @@ class Batches:
         rows = self._gateway.pipeline.models.deployments
         if asked.provider is not None and not any(is_of(row, asked.provider) for row in rows):
             raise BadRequestError(f"Provider {asked.provider[:100]!r} is not set up here.", param="custom_llm_provider")
-        batch = new_batch(asked, principal)
+        batch = new_batch(asked, principal, prefix)
         await opened.objects.add(batch)
         self.runner.wake()
         return batch
@@ -54,10 +54,21 @@ class Batches:
         self._watch(found)
         return found
 
-    async def list(self, principal: Principal, after: str | None, limit: int) -> tuple[list[StoredObject], bool]:
-        """The caller's own batches, the newest first, and whether there are more."""
+    async def list(
+        self,
+        principal: Principal,
+        after: str | None,
+        limit: int,
+        *,
+        before: str | None = None,
+        endpoint: str | None = None,
+    ) -> tuple[list[StoredObject], bool]:
+        """The caller's own batches, the newest first, and whether there are more; of one endpoint, if one is named."""
         opened = await self._gateway.store.ready()
-        found, more = await opened.objects.list(KIND, principal.owner, after=after, limit=limit)
+        having = {} if endpoint is None else {"endpoint": endpoint}
+        found, more = await opened.objects.list(
+            KIND, principal.owner, after=after, before=before, limit=limit, having=having
+        )
         for each in found:
             self._watch(each)
         return found, more

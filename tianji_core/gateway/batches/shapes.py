@@ -115,11 +115,11 @@ def _life(value: Any) -> int | None:
     return seconds
 
 
-def new_batch(asked: Asked, principal: Principal) -> StoredObject:
+def new_batch(asked: Asked, principal: Principal, prefix: str = "batch_") -> StoredObject:
     """A batch that nobody has looked at yet."""
     now = time.time()
     return StoredObject(
-        new_id("batch_"),
+        new_id(prefix),
         KIND,
         principal.owner,
         {

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import parse_json, read_body
 from tianji_core.server.permissions import GuardedRoute, Permission
-from tianji_core.server.routes.recorded import recorded
+from tianji_core.server.routes.recorded import read_limit, recorded
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
@@ -61,7 +60,7 @@ async def cancel(request: Request, serving: Serving, call: Call) -> Response:
 async def listing(request: Request, serving: Serving, call: Call) -> Response:
     from tianji_core.gateway.batches.shapes import batch_object
 
-    after, limit = request.query_params.get("after"), _limit(request.query_params.get("limit"))
+    after, limit = request.query_params.get("after"), read_limit(request.query_params.get("limit"), 20, MAX_LIMIT)
     found, more = await serving.gateway.batches.list(call.principal, after, limit)
     shown: dict[str, Any] = {"object": "list", "data": [batch_object(each) for each in found], "has_more": more}
     shown["first_id"] = found[0].id if found else None
@@ -76,11 +75,3 @@ def _provider(request: Request) -> str | None:
         or request.query_params.get("custom_llm_provider")
         or request.headers.get("custom-llm-provider")
     )
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return 20
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LIMIT:
-        raise BadRequestError(f"limit must be a whole number from 1 to {MAX_LIMIT}.", param="limit")
-    return int(text)

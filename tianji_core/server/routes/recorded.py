@@ -34,12 +34,15 @@ log = get_logger("tianji.server")
 Handler = Callable[[Request, "Serving", Call], Awaitable[Response]]
 
 
-def recorded(app: App, kind: CallKind, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint that runs a handler as a call of this kind."""
+def recorded(
+    app: App, kind: CallKind, handler: Handler, dialect: str = "openai"
+) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that runs a handler as a call of this kind; `dialect` is how its errors are told."""
 
     async def run(request: Request) -> Response:
         serving = app.serving
         call = _call(request, kind)
+        call.dialect = dialect
         try:
             reservation = serving.gateway.pipeline.limits.reserve(call)
         except GatewayError as error:
@@ -121,7 +124,7 @@ def _nothing(error: GatewayError | None) -> None:
 
 
 def _failed(serving: Serving, error: GatewayError, call: Call) -> Response:
-    response = JSONResponse(error_body(error), error.http_status)
+    response = JSONResponse(error_body(error, call.dialect), error.http_status)
     _add(response, serving.headers.error_fields(error, call))
     return response
 
