@@ -124,7 +124,9 @@ class Files:
 
     async def drop(self, coming: StoredObject) -> None:
         """Forget what was taken in."""
-        await (await self._opened()).objects.remove(coming.kind, coming.id, coming.owner)
+        opened = await self._opened()
+        await opened.objects.remove(coming.kind, coming.id, coming.owner)
+        await opened.pieces.remove(coming.id)  # if it has expired meanwhile
 
     async def send(
         self,
