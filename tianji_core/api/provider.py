@@ -57,6 +57,9 @@ Feature = Literal[
 Body = dict[str, Any]
 """A JSON object in OpenAI's shape (`tianji_core.wire.openai` has the TypedDicts)."""
 
+PATH_DIALECTS = frozenset({"gemini"})
+"""Dialects whose paths say the model and whether the answer is a stream; bodies in them hold neither."""
+
 
 @dataclass(frozen=True, slots=True)
 class Binary:
@@ -123,7 +126,8 @@ class ModelRequest:
     belongs to the provider: it may change it in place. `model` is the vendor's name for the model. `headers` are the
     client's header fields that the provider named in `forward_headers`, names in lower case. `drop_params` says that
     a parameter whose value the model refuses is to be left out; otherwise the provider raises UnsupportedParamsError.
-    `dialect` is what the client speaks (`openai`, `messages`, `responses`), for vendors that serve it in a better way.
+    `dialect` is what the client speaks (`openai`, `messages`, `responses`, `gemini`), for vendors that serve it in a
+    better way.
     """
 
     operation: Operation
@@ -219,20 +223,25 @@ class Provider(ABC):
         Raises UnsupportedCapabilityError or BadRequestError for what cannot be said to this vendor.
         """
 
+    def speaks(self, dialect: str, model: str) -> bool:
+        """Whether the model is asked by `build_native` in this dialect, for vendors whose models differ in that."""
+        return dialect in self.native_dialects
+
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
         """The HTTP request for a body that is in one of `native_dialects` already. `request.body` is that body, with
-        the vendor's name of the model; the answer goes to the client as it comes.
+        the vendor's name of the model, but in `PATH_DIALECTS`; the answer goes to the client as it comes. Streams of
+        `gemini` are asked for as server-sent events.
         """
         raise UnsupportedCapabilityError(f"Provider {self.name!r} does not speak {dialect}.", provider=self.name)
 
     def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
-        """The request that has the vendor count a prompt in one of `native_dialects` (answered with `input_tokens`).
+        """The request that has the vendor count a prompt in one of `native_dialects`, and answer in that dialect.
 
         None if it does not count; then the gateway does.
         """
         return None
 
-    # The next three are for the few vendors that need them; one that is not overridden costs nothing.
+    # The next ones are for the few vendors that need them; one that is not overridden costs nothing.
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         """Fetch what `build_request` needs, such as images that the vendor does not fetch itself.
@@ -240,6 +249,9 @@ class Provider(ABC):
         It may change members of `request.body`; what lies inside them is shared, so copy it to change it. Raises
         BadRequestError for an address that cannot be fetched (see `tianji_core.translate.media`).
         """
+
+    async def prepare_native(self, dialect: str, request: ModelRequest, network: Network) -> None:
+        """The same for `build_native` and `build_count`. The body is not to be changed: the client's goes out."""
 
     async def authorize(self, request: UpstreamRequest, network: Network) -> UpstreamRequest:
         """Put a credential on that has to be fetched or computed: OAuth (`tianji_core.api.tokens`), signatures."""

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
-from tianji_core.api.provider import Body, ModelRequest, Provider, StreamDecoder
+from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Provider, StreamDecoder
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
@@ -19,16 +19,22 @@ from tianji_core.translate.surfaces.contract import NativeStream, Surface
 from tianji_core.transport import UpstreamResponse
 from tianji_core.wire.sse import encode_event
 
+_IN_PATH = ("model", "stream")
+"""Members that a body cannot say where the path does."""
 
-def speaks_natively(call: Call, deployment: Deployment) -> bool:
-    """Whether this deployment gets the client's request as it came."""
+
+def speaks_natively(call: Call, deployment: Deployment, model: str) -> bool:
+    """Whether this deployment gets the client's request as it came; `model` is the vendor's name.
+
+    Raises BadRequestError for a request that has to be translated for it and cannot be.
+    """
     surface = call.surface
-    return (
-        surface is not None
-        and call.native is not None
-        and surface.name in deployment.provider.native_dialects
-        and deployment.mock_response is None
-    )
+    if surface is None or deployment.mock_response is not None:
+        return False
+    if deployment.provider.speaks(surface.name, model):
+        return call.native is not None
+    surface.check_sayable(call.asked or {})
+    return False
 
 
 class NativeAttempt(Attempt):
@@ -41,7 +47,10 @@ class NativeAttempt(Attempt):
         provider, surface = deployment.provider, call.surface
         assert surface is not None  # noqa: S101 - see speaks_natively
         request = self._asked(model)
-        upstream = provider.build_native(surface.name, self._native(model, request))
+        native = self._native(surface, model, request)
+        if deployment.needs_prepare_native:
+            await provider.prepare_native(surface.name, native, deployment.network)
+        upstream = provider.build_native(surface.name, native)
         if deployment.needs_authorize:
             upstream = await provider.authorize(upstream, deployment.network)
         response = await self._exchange(upstream)
@@ -67,12 +76,13 @@ class NativeAttempt(Attempt):
         call = self._call
         return ModelRequest("chat", model, {**call.body, "model": model}, call.stream, dialect=call.dialect)
 
-    def _native(self, model: str, request: ModelRequest) -> ModelRequest:
+    def _native(self, surface: Surface, model: str, request: ModelRequest) -> ModelRequest:
         """The request as the vendor gets it: without what is the gateway's, with the vendor's name of the model."""
         call, provider = self._call, self._deployment.provider
         dropped = self._deployment.dropped_params
         body = {k: v for k, v in (call.native or {}).items() if k not in dropped}
-        body["model"] = model
+        if surface.name not in PATH_DIALECTS:
+            body["model"] = model
         headers = {n: value for n in provider.forward_headers if (value := call.header(n.encode())) is not None}
         return ModelRequest("chat", model, body, request.stream, headers, dialect=call.dialect)
 
@@ -85,9 +95,11 @@ class NativeAttempt(Attempt):
         return await self._begun(reply)
 
 
-def native_body(body: Body) -> Body:
-    """What of a client's request is for the vendor; `metadata` belongs to the dialects, `litellm_metadata` to us."""
-    return {name: value for name, value in body.items() if name not in OWN or name == "metadata"}
+def native_body(surface: Surface, body: Body) -> Body:
+    """What of a client's request is for the vendor: `metadata` if the dialect has it, nothing that is the gateway's."""
+    kept = ("metadata",) if surface.owns_metadata else ()
+    gone = _IN_PATH if surface.name in PATH_DIALECTS else ()
+    return {name: value for name, value in body.items() if (name not in OWN or name in kept) and name not in gone}
 
 
 class NativeRelay(StreamTransform):

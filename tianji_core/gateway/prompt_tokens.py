@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import orjson
 
 from tianji_core.accounting import count_answer
 from tianji_core.api.errors import BadRequestError, GatewayError
-from tianji_core.api.provider import ModelRequest
+from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.native import speaks_natively
 from tianji_core.routing import Deployment, ModelTable
@@ -15,8 +17,17 @@ from tianji_core.telemetry import get_logger
 log = get_logger("tianji.calls")
 
 
-async def count_prompt(models: ModelTable, call: Call) -> tuple[int, str]:
-    """The tokens, and who counted: `provider` or `local_estimate`, in the reference's words.
+class PromptCount(NamedTuple):
+    """The tokens of a prompt, and who counted: `provider` or `local_estimate`, in the reference's words."""
+
+    tokens: int
+    source: str
+    answer: Body | None = None
+    """What the vendor answered, in the caller's dialect."""
+
+
+async def count_prompt(models: ModelTable, call: Call) -> PromptCount:
+    """Count the prompt of a call that is not made.
 
     Raises BadRequestError for a model that nobody knows. A vendor that fails is no reason to fail: then we count.
     """
@@ -31,20 +42,26 @@ async def count_prompt(models: ModelTable, call: Call) -> tuple[int, str]:
             log.info("vendor does not count", deployment=deployment.id, error=str(error))
             break
         if counted is not None:
-            return counted, "provider"
+            return counted
     deployment = target.deployments[0]
     usage = (await count_answer(target.upstream_model(deployment), call.operation, call.body, {})).usage
-    return int(usage["prompt_tokens"]), "local_estimate"
+    return PromptCount(int(usage["prompt_tokens"]), "local_estimate")
 
 
-async def _ask(call: Call, deployment: Deployment, model: str) -> int | None:
+async def _ask(call: Call, deployment: Deployment, model: str) -> PromptCount | None:
     """The vendor's count; None from one that does not count in the caller's dialect."""
-    if call.surface is None or not speaks_natively(call, deployment):
+    surface = call.surface
+    if surface is None or not speaks_natively(call, deployment, model):
         return None
     provider = deployment.provider
-    body = {**(call.native or {}), "model": model}
+    body = dict(call.native or {})
+    if surface.name not in PATH_DIALECTS:
+        body["model"] = model
     headers = {n: value for n in provider.forward_headers if (value := call.header(n.encode())) is not None}
-    request = provider.build_count(call.surface.name, ModelRequest("chat", model, body, headers=headers))
+    asked = ModelRequest("chat", model, body, headers=headers)
+    if deployment.needs_prepare_native:
+        await provider.prepare_native(surface.name, asked, deployment.network)
+    request = provider.build_count(surface.name, asked)
     if request is None:
         return None
     if deployment.needs_authorize:
@@ -53,7 +70,8 @@ async def _ask(call: Call, deployment: Deployment, model: str) -> int | None:
     if reply.status != 200:
         raise provider.parse_error(reply.status, reply.headers, reply.body)
     try:
-        tokens = orjson.loads(reply.body)["input_tokens"]
-    except (ValueError, KeyError, TypeError):
+        answer = orjson.loads(reply.body)
+    except ValueError:
         return None
-    return tokens if isinstance(tokens, int) else None
+    tokens = surface.native_count(answer) if isinstance(answer, dict) else None
+    return None if tokens is None else PromptCount(tokens, "provider", answer)

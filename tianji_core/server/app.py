@@ -22,7 +22,7 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import count_tokens, docs, health, listing, model_info, models_api
+from tianji_core.server.routes import count_tokens, docs, gemini, health, listing, model_info, models_api
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -93,6 +93,7 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *gemini.routes(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]
@@ -106,8 +107,8 @@ class App:
 
     def _guarded(self, guarded: GuardedRoute, app: ASGIApp) -> ASGIApp:
         """The route, behind its permission."""
-        if isinstance(guarded.endpoint, models_api.ModelEndpoint):
-            return app  # sees to it itself, on the hot path too
+        if getattr(guarded.endpoint, "guards_itself", False):
+            return app  # it tells refusals in its own dialect; and on the hot path nobody else is asked
 
         async def enter(scope: Scope, receive: Receive, send: Send) -> None:
             principal = await self.serving.authenticator.require(guarded.permission, scope, dict(scope["headers"]))

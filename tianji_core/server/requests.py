@@ -61,11 +61,15 @@ def read_dialect_call(
     if not isinstance(body, dict):
         raise BadRequestError("The request body must be a JSON object.", param="request_body")
     own = {name: body[name] for name in OWN.intersection(body) if name != "metadata"}
-    native = native_body(body)
+    native = native_body(surface, body)
     chat = surface.to_chat(native)
+    if surface.streams:
+        chat["stream"] = True
     if chat.get("stream") is True:
         chat["stream_options"] = {"include_usage": True}
     metadata = own.get("litellm_metadata")
+    if metadata is None and not surface.owns_metadata:
+        metadata = body.get("metadata")
     call = read_call("chat", scope, headers, {**chat, **own, "metadata": metadata}, principal)
     call.dialect, call.surface, call.asked, call.native = surface.name, surface, body, native
     return call

@@ -65,7 +65,9 @@ _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:pat
 
 
 class ModelEndpoint:
-    """The ASGI endpoint of one operation."""
+    """The ASGI endpoint of one operation. It finds out itself who calls, by its own way to errors."""
+
+    guards_itself = True
 
     def __init__(self, app: App, operation: Operation, surface: Surface | None = None) -> None:
         self._app = app
@@ -151,9 +153,10 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         async for data in reply:
             await send({"type": "http.response.body", "body": data, "more_body": True})
     except GatewayError as error:
-        if content_type is not None and not content_type.startswith("text/event-stream"):
+        told = reply.failure(error_event(error, call.dialect))
+        if told is None:
             raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
-        await send({"type": "http.response.body", "body": error_event(error, call.dialect), "more_body": True})
+        await send({"type": "http.response.body", "body": told, "more_body": True})
     except OSError:  # how ASGI lets servers say that the client has gone
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
@@ -161,7 +164,10 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         log.exception("stream failed unexpectedly", call_id=call.id, error=repr(error))
         crash = InternalServerError("Internal server error.")
         await reply.aclose(crash)
-        await send({"type": "http.response.body", "body": error_event(crash, call.dialect), "more_body": True})
+        told = reply.failure(error_event(crash, call.dialect))
+        if told is None:
+            raise
+        await send({"type": "http.response.body", "body": told, "more_body": True})
     except BaseException:
         await _abandon(reply, watch, send, call.dialect)
         raise
@@ -175,7 +181,9 @@ async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send, diale
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
     await reply.aclose(failure, quick=True)
-    await send({"type": "http.response.body", "body": error_event(failure, dialect), "more_body": False})
+    told = reply.failure(error_event(failure, dialect))
+    if told is not None:
+        await send({"type": "http.response.body", "body": told, "more_body": False})
 
 
 def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:

@@ -18,7 +18,7 @@ from tianji_core.api.errors import (
     UnsupportedCapabilityError,
 )
 from tianji_core.api.http import Upload, UpstreamRequest
-from tianji_core.api.provider import ModelRequest, Operation, Provider
+from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Operation, Provider
 from tianji_core.openai_compat.provider import PATHS
 from tianji_core.testing.corpus import BY_NAME, SCENARIOS, TEXTS, user
 from tianji_core.testing.provider_kit.kit import SECRET, ProviderKit, body_of, json_of, members, prepared, strings
@@ -211,7 +211,9 @@ class RequestTests(ProviderKit, kit=True):
     def test_a_request_in_a_dialect_of_the_vendors_own_goes_out_as_it_came(self) -> None:
         usual = headers_of(self.build(self.main_scenario()))
         for dialect in self.provider_class.native_dialects:
-            body = {"model": self.model, "kit": {"depth": [1, None, "天"]}, "stream": True}
+            body: Body = {"kit": {"depth": [1, None, "天"]}}
+            if dialect not in PATH_DIALECTS:
+                body.update(model=self.model, stream=True)
             built = self.provider().build_native(dialect, ModelRequest("chat", self.model, dict(body), stream=True))
             assert json_of(built) == body, f"{dialect}: the client's body was changed"
             assert headers_of(built) == usual

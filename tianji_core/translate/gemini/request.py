@@ -49,7 +49,7 @@ _TRANSLATED = frozenset(
     }
 )
 """Members with a translation of their own."""
-_TIERS = {"auto": "priority", "default": "standard"}
+TIERS = {"auto": "priority", "default": "standard"}
 """OpenAI's words for service tiers; `flex` and `priority` are Google's too."""
 
 
@@ -72,6 +72,6 @@ def chat_to_gemini(body: dict[str, Any], traits: Traits, *, modify: bool = False
         request["generationConfig"] = config
     tier = body.get("service_tier")
     if isinstance(tier, str):
-        request["serviceTier"] = _TIERS.get(tier, tier)
+        request["serviceTier"] = TIERS.get(tier, tier)
     request.update(passed_on(body, _TRANSLATED))
     return request

@@ -7,14 +7,14 @@ from typing import Any
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.translate.anthropic.usage import openai_usage
-from tianji_core.translate.surfaces.contract import Events, NativeStream
+from tianji_core.translate.surfaces.contract import Events, NativeStream, Surface
 from tianji_core.translate.surfaces.messages.native import NativeMessages
 from tianji_core.translate.surfaces.messages.request import messages_to_chat
 from tianji_core.translate.surfaces.messages.response import chat_to_message
 from tianji_core.translate.surfaces.messages.stream import MessageEvents
 
 
-class Messages:
+class Messages(Surface):
     """The surface `messages`; see `surfaces.contract.Surface`."""
 
     name = "messages"
@@ -41,6 +41,10 @@ class Messages:
 
     def native_stream(self, model: str) -> NativeStream:
         return NativeMessages(model)
+
+    def native_count(self, answer: Body) -> int | None:
+        tokens = answer.get("input_tokens")
+        return tokens if isinstance(tokens, int) else None
 
 
 MESSAGES = Messages()
