@@ -515,6 +515,9 @@ def test_models(ask, config, row, fake_upstream):
     more = row(fake_upstream, "e", info={"mode": "embedding", "max_input_tokens": 100})
     models = ask(config(more), "/v1beta/models", None, method="GET").json()["models"]
     assert {"models/m", "models/g", "models/org/m:8b"} <= {each["name"] for each in models}
+    of_google = {**HEADERS, "x-goog-api-client": "google-genai-sdk/3.6.1"}  # whose newer clients ask v1
+    assert ask(config(more), "/v1/models", None, headers=of_google, method="GET").json()["models"] == models
+    assert "data" in ask(config(more), "/v1/models", None, method="GET").json()
     one = ask(config(more), "/v1beta/models/org/m:8b", None, method="GET").json()
     assert one["name"] == "models/org/m:8b"
     assert "generateContent" in one["supportedGenerationMethods"]

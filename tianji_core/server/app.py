@@ -90,10 +90,10 @@ class App:
     def _router(self, settings: Settings) -> ASGIApp:
         routes: list[BaseRoute] = [
             *models_api.routes(self),
+            *gemini.routes(self),
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
-            *gemini.routes(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.call import Principal
@@ -28,6 +29,7 @@ log = get_logger("tianji.server")
 
 _PREFIXES = ("/v1beta/models", "/v1/models", "/models")
 _KEY = b"x-goog-api-key"
+_CLIENT = b"x-goog-api-client"
 _CALLED = ["generateContent", "streamGenerateContent", "countTokens"]
 _MODES = frozenset({"chat", "completion", "responses"})
 """Modes of models that can be asked to generate content."""
@@ -81,6 +83,18 @@ class PlainEndpoint:
             status, answer = error.http_status, error_body(error, "gemini")
         fields = [] if error is None else serving.headers.error_fields(error, None)
         await send_json(send, status, fields, answer)
+
+
+class OfGooglesClients(GuardedRoute):
+    """A route that only Google's own clients see.
+
+    With version `v1`, which the newer ones have by default, Google's path of the models is OpenAI's too.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if any(name == _CLIENT for name, _ in scope.get("headers", ())):
+            return super().matches(scope)
+        return Match.NONE, {}
 
 
 def _query(scope: Scope) -> dict[str, str]:
@@ -145,8 +159,9 @@ def routes(app: App) -> list[GuardedRoute]:
         ):
             path = f"{prefix}/{{model:path}}:{method}"
             found.append(route(path, endpoint, Permission.CALL_MODELS, methods=["POST"]))
-    google = _PREFIXES[0]
-    found.append(route(google, PlainEndpoint(app, list_models), Permission.CALL_MODELS))
-    found.append(route(f"{google}/{{model:path}}", PlainEndpoint(app, get_model), Permission.CALL_MODELS))
-    found.append(route(f"{google}/{{model:path}}", PlainEndpoint(app, no_method), Permission.CALL_MODELS, ["POST"]))
+    for prefix, kind in ((_PREFIXES[0], GuardedRoute), (_PREFIXES[1], OfGooglesClients)):
+        one = f"{prefix}/{{model:path}}"
+        found.append(kind(prefix, PlainEndpoint(app, list_models), Permission.CALL_MODELS, ["GET"]))
+        found.append(kind(one, PlainEndpoint(app, get_model), Permission.CALL_MODELS, ["GET"]))
+        found.append(kind(one, PlainEndpoint(app, no_method), Permission.CALL_MODELS, ["POST"]))
     return found
