@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tianji_core.translate.shapes import as_object, as_text
+from tianji_core.translate.shapes import as_list, as_object, as_text
 
 Schema = dict[str, Any]
 
@@ -30,7 +30,7 @@ def json_schema(schema: Any) -> Schema:
     for name, value in schema.items():
         if name in _LEFT_OUT or (name == "format" and value == "enum"):
             continue
-        if name in _NUMBERS and isinstance(value, str) and value.isdigit():
+        if name in _NUMBERS and isinstance(value, str) and value.isdecimal() and len(value) < 19:
             value = int(value)
         elif name in _OF_SCHEMAS and isinstance(value, dict):
             value = json_schema(value)
@@ -53,7 +53,9 @@ def closed(schema: Schema) -> tuple[Schema, bool]:
     properties = made.get("properties")
     if isinstance(properties, dict) and properties:
         made.setdefault("additionalProperties", False)
-        strict = made["additionalProperties"] is False and set(made.get("required") or ()) >= properties.keys()
+        strict = made["additionalProperties"] is False and all(
+            name in as_list(made.get("required")) for name in properties
+        )
     elif made.get("type") == "object":
         strict = False
     for name in _MAPS & made.keys():
