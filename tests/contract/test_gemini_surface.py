@@ -159,6 +159,26 @@ def test_googles_models_are_asked_as_the_client_asks(ask, config, fake_upstream,
     assert KEY not in str(request)
 
 
+def test_what_a_row_says_goes_to_google_too(ask, config, row, fake_upstream):
+    filters = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
+    says = {"safety_settings": filters, "temperature": 0.1, "max_tokens": 50, "top_k": 7, "reasoning_effort": "low"}
+    base = {"api_base": f"{fake_upstream.url}/v1beta", "additional_drop_params": ["labels"]}
+    made = config(row(fake_upstream.url, "set", "gemini/gemini-2.5-pro", **{**base, **says}))
+    client = {"generation_config": {"temperature": 0.9, "thinking_config": {"thinking_budget": 5}}}
+    ask(made, "/v1beta/models/set:generateContent", {**HI, **client, "labels": {"a": "b"}})
+    ask(made, "/v1beta/models/set:generateContent", {**HI, "safetySettings": []})
+    first, second = (request.json() for request in fake_upstream.requests)
+    own = {"maxOutputTokens": 50, "topK": 7}
+    config = {**client["generation_config"], **own}
+    assert first == {**HI, "safetySettings": filters, "generation_config": config}
+    thinking = {"thinkingBudget": 1024, "includeThoughts": True}
+    assert second == {
+        **HI,
+        "safetySettings": [],
+        "generationConfig": {"temperature": 0.1, "thinkingConfig": thinking, **own},
+    }
+
+
 @pytest.mark.parametrize("model", ["g", "v"])
 def test_googles_streams_are_passed_on(ask, config, fake_upstream, model):
     answer = ask(config(), f"/v1beta/models/{model}:streamGenerateContent", query="alt=sse")

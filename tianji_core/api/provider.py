@@ -128,6 +128,8 @@ class ModelRequest:
     a parameter whose value the model refuses is to be left out; otherwise the provider raises UnsupportedParamsError.
     `dialect` is what the client speaks (`openai`, `messages`, `responses`, `gemini`), for vendors that serve it in a
     better way.
+    `native` says that the request goes out in this dialect (`build_native`), and that what is read comes in it: an
+    answer, or what `unwrap_native` makes of a stream.
     """
 
     operation: Operation
@@ -137,6 +139,7 @@ class ModelRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     drop_params: bool = False
     dialect: str = "openai"
+    native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,20 @@ class StreamDecoder(ABC):
         return []
 
 
+class Unwrapper(ABC):
+    """Takes a stream in a client's dialect out of the vendor's own framing.
+
+    `feed` gets the bytes as they arrive, cut anywhere, and gives the dialect's bytes. When the framing itself tells a
+    failure, or makes no sense, set `error`.
+    """
+
+    error: GatewayError | None = None
+
+    @abstractmethod
+    def feed(self, data: bytes) -> bytes:
+        """The dialect's bytes that `data` completes. Raises nothing for what a vendor may send."""
+
+
 class Provider(ABC):
     """A vendor's wire format. See docs/plugins/writing.md for a walk through one."""
 
@@ -196,6 +213,8 @@ class Provider(ABC):
     """True if the body's `metadata`, which otherwise is for the gateway alone, is to reach the provider."""
     native_dialects: ClassVar[frozenset[str]] = frozenset()
     """Dialects of clients that the vendor speaks itself (`messages`, `responses`, …): see `build_native`."""
+    counts_chat: ClassVar[bool] = False
+    """True if `build_count` takes chats in OpenAI's form too, as the dialect `openai`."""
     fixed_params: ClassVar[frozenset[str]] = frozenset()
     """Parameters that clients may not change where the deployment's row says them: a guardrail at the vendor, say."""
     relays: ClassVar[bool] = False
@@ -224,24 +243,34 @@ class Provider(ABC):
         """
 
     def speaks(self, dialect: str, model: str) -> bool:
-        """Whether the model is asked by `build_native` in this dialect, for vendors whose models differ in that."""
+        """Whether this model is asked in a dialect of clients; for vendors whose models differ there."""
         return dialect in self.native_dialects
 
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
         """The HTTP request for a body that is in one of `native_dialects` already. `request.body` is that body, with
-        the vendor's name of the model, but in `PATH_DIALECTS`; the answer goes to the client as it comes. Streams of
-        `gemini` are asked for as server-sent events.
+        the vendor's name of the model (but in `PATH_DIALECTS`) and the row's own members; the answer goes to the client
+        as it comes. Streams of `gemini` are asked for as server-sent events.
         """
         raise UnsupportedCapabilityError(f"Provider {self.name!r} does not speak {dialect}.", provider=self.name)
 
+    def unwrap_native(self, dialect: str, request: ModelRequest) -> Unwrapper | None:
+        """What takes a dialect's stream out of the vendor's own framing. None if there is none, and its bytes come as
+        the dialect has them.
+        """
+        return None
+
     def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
-        """The request that has the vendor count a prompt in one of `native_dialects`, and answer in that dialect.
+        """The request that has the vendor count a prompt in one of `native_dialects`, or a chat if it `counts_chat`.
 
         None if it does not count; then the gateway does.
         """
         return None
 
-    # The next ones are for the few vendors that need them; one that is not overridden costs nothing.
+    def parse_count(self, answer: Body) -> int:
+        """The tokens that the vendor has counted. Raises KeyError, TypeError or ValueError if it makes no sense."""
+        return int(answer["input_tokens"])
+
+    # The next three are for the few vendors that need them; one that is not overridden costs nothing.
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         """Fetch what `build_request` needs, such as images that the vendor does not fetch itself.
@@ -249,9 +278,6 @@ class Provider(ABC):
         It may change members of `request.body`; what lies inside them is shared, so copy it to change it. Raises
         BadRequestError for an address that cannot be fetched (see `tianji_core.translate.media`).
         """
-
-    async def prepare_native(self, dialect: str, request: ModelRequest, network: Network) -> None:
-        """The same for `build_native` and `build_count`. The body is not to be changed: the client's goes out."""
 
     async def authorize(self, request: UpstreamRequest, network: Network) -> UpstreamRequest:
         """Put a credential on that has to be fetched or computed: OAuth (`tianji_core.api.tokens`), signatures."""

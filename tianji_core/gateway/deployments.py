@@ -105,7 +105,6 @@ class DeploymentBuilder:
             api_base=_shown(getattr(provider, "api_base", None) or params.address),
             network=self._network,
             needs_prepare=type(provider).prepare is not Provider.prepare,
-            needs_prepare_native=type(provider).prepare_native is not Provider.prepare_native,
             needs_authorize=type(provider).authorize is not Provider.authorize,
             needs_follow=type(provider).follow is not Provider.follow,
             asks_for_usage=general.always_include_stream_usage is not False

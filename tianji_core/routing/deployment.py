@@ -53,7 +53,6 @@ class Deployment:
     api_base: str | None = None
     """Shown in headers and records: without user, password and query."""
     needs_prepare: bool = False
-    needs_prepare_native: bool = False
     needs_authorize: bool = False
     needs_follow: bool = False
     asks_for_usage: bool = True

@@ -22,7 +22,7 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import count_tokens, docs, gemini, health, listing, model_info, models_api
+from tianji_core.server.routes import count_tokens, docs, gemini, health, listing, model_info, models_api, utilities
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -94,6 +94,7 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *utilities.routes(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]
@@ -186,7 +187,7 @@ class App:
         async with self._reload_lock:
             old = self.serving.gateway
             # Reading files and importing plugins may take a while: not on the event loop.
-            gateway = await asyncio.to_thread(Gateway.from_config, source, stats=old.pipeline.stats)
+            gateway = await asyncio.to_thread(Gateway.from_config, source, stats=old.pipeline.stats, store=old.store)
             try:
                 await gateway.start()
                 self.serving = Serving.of(gateway)

@@ -134,7 +134,7 @@ def routes(app: App) -> list[GuardedRoute]:
         body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
         call = read_dialect_call(gemini.WHOLE, scope, headers, gemini.counted_request(body), principal)
         counted = await count_prompt(serving.gateway.pipeline.models, call)
-        return counted.answer or gemini.count_answer(counted.tokens)
+        return gemini.count_answer(counted.tokens, counted.answer)
 
     async def list_models(scope: Scope, receive: Receive, principal: Principal) -> Any:
         listed = app.serving.gateway.pipeline.models.listed()

@@ -15,7 +15,7 @@ from tianji_core.translate.gemini.models import Traits
 from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.gemini.tools import tool_members
 
-_TRANSLATED = frozenset(
+TRANSLATED = frozenset(
     {
         "audio",
         "frequency_penalty",
@@ -73,5 +73,5 @@ def chat_to_gemini(body: dict[str, Any], traits: Traits, *, modify: bool = False
     tier = body.get("service_tier")
     if isinstance(tier, str):
         request["serviceTier"] = TIERS.get(tier, tier)
-    request.update(passed_on(body, _TRANSLATED))
+    request.update(passed_on(body, TRANSLATED))
     return request

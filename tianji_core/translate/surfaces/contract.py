@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tianji_core.api.provider import Body
+from tianji_core.wire.openai import CHAT_PARAMS
 
 
 class Events(Protocol):
@@ -44,6 +45,8 @@ class Surface(ABC):
     """A dialect. Its name is what providers that speak it themselves list in `native_dialects`."""
 
     name: str
+    same: frozenset[str] = frozenset()
+    """Parameters of chat that the dialect has by the same name: what a row says of them holds for it too."""
     owns_metadata: bool = True
     """Whether `metadata` is a member of the dialect. If not, it is for the gateway, as `litellm_metadata` always is."""
     streams: bool | None = None
@@ -66,6 +69,13 @@ class Surface(ABC):
     def events(self, model: str, asked: Body) -> Events:
         """A fresh writer for one stream."""
 
+    def with_defaults(self, native: Body, defaults: Mapping[str, Any], model: str) -> Body:
+        """A request in the dialect with what a row says of all calls, under what the client says, as a new object.
+        `model` is the vendor's name.
+        """
+        usable = {n: value for n, value in defaults.items() if n not in CHAT_PARAMS or n in self.same}
+        return {**usable, **native}
+
     @abstractmethod
     def native_usage(self, answer: Body) -> dict[str, Any] | None:
         """What a vendor's answer in the dialect says of usage, as OpenAI counts."""
@@ -73,7 +83,3 @@ class Surface(ABC):
     @abstractmethod
     def native_stream(self, model: str) -> NativeStream:
         """A fresh reader of a vendor's stream in the dialect."""
-
-    def native_count(self, answer: Body) -> int | None:
-        """The tokens of a prompt in a vendor's answer to `build_count`; None if it tells none."""
-        return None

@@ -79,6 +79,9 @@ class GeminiProvider(Provider):
     def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
         return self._request(request.model, operations.ask_count(request, wrapped=True))
 
+    def parse_count(self, answer: Body) -> int:
+        return int(answer["totalTokens"])
+
     def _request(self, model: str, asked: operations.Asked) -> UpstreamRequest:
         if not self.api_key:
             raise AuthenticationError(

@@ -6,11 +6,13 @@ of the two kinds that Google has.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tianji_core.api.provider import Body
 from tianji_core.translate.shapes import as_object
 from tianji_core.translate.surfaces.contract import Events, NativeStream, Surface
+from tianji_core.translate.surfaces.gemini.defaults import with_defaults
 from tianji_core.translate.surfaces.gemini.native import NativeGemini, answer_usage
 from tianji_core.translate.surfaces.gemini.request import check_sayable, gemini_to_chat
 from tianji_core.translate.surfaces.gemini.response import chat_to_gemini_answer
@@ -46,9 +48,8 @@ class Gemini(Surface):
     def native_stream(self, model: str) -> NativeStream:
         return NativeGemini()
 
-    def native_count(self, answer: Body) -> int | None:
-        tokens = answer.get("totalTokens")
-        return tokens if isinstance(tokens, int) else None
+    def with_defaults(self, native: Body, defaults: Mapping[str, Any], model: str) -> Body:
+        return with_defaults(native, dict(defaults), model) if defaults else dict(native)
 
 
 WHOLE = Gemini(streams=False)
@@ -67,6 +68,8 @@ def counted_request(body: Any) -> Any:
     }
 
 
-def count_answer(tokens: int) -> Body:
-    """An answer of countTokens."""
+def count_answer(tokens: int, told: Body | None = None) -> Body:
+    """An answer of countTokens; `told` is what the vendor has answered, which stays if it is one."""
+    if told is not None and "totalTokens" in told:
+        return told
     return {"totalTokens": tokens, "promptTokensDetails": modalities({"text_tokens": tokens})}

@@ -18,6 +18,7 @@ class Messages(Surface):
     """The surface `messages`; see `surfaces.contract.Surface`."""
 
     name = "messages"
+    same = frozenset({"max_tokens", "temperature", "top_p"})
 
     def to_chat(self, body: Body) -> Body:
         if not isinstance(body.get("messages"), list):
@@ -41,10 +42,6 @@ class Messages(Surface):
 
     def native_stream(self, model: str) -> NativeStream:
         return NativeMessages(model)
-
-    def native_count(self, answer: Body) -> int | None:
-        tokens = answer.get("input_tokens")
-        return tokens if isinstance(tokens, int) else None
 
 
 MESSAGES = Messages()
