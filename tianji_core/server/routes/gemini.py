@@ -49,7 +49,8 @@ class GenerateEndpoint:
 
         surface = gemini.WHOLE
         if self._streams:
-            surface = gemini.EVENTS if _query(scope).get("alt") == "sse" else gemini.ARRAY
+            query = _query(scope)
+            surface = gemini.EVENTS if "sse" in (query.get("alt"), query.get("$alt")) else gemini.ARRAY
         await ModelEndpoint(self._app, "chat", surface)(_with_key(self._app, scope), receive, send)
 
 
