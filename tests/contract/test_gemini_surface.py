@@ -128,7 +128,10 @@ def ask(serving):
 
 def google_error(answer, code, status):
     """Checks that an answer is an error in Google's form; gives its text."""
-    error = answer.json()["error"]
+    body = answer.json()
+    if isinstance(body, list):  # in place of a stream that is an array
+        (body,) = body
+    error = body["error"]
     assert (answer.status, error["code"], error["status"]) == (code, code, status)
     return error["message"]
 
@@ -362,6 +365,12 @@ def test_errors_of_vendors(ask, config, fake_upstream, model, error, code, statu
     fake_upstream.answer(Answer.error(code, "No.") if error else Answer.json(googles, code))
     answer = ask(config(), f"/v1beta/models/{model}:{method}")
     assert google_error(answer, code, status) == "No."
+
+
+def test_an_error_in_place_of_an_array_stands_in_one(ask, config):
+    answers = [ask(config(), "/v1beta/models/m:streamGenerateContent", {}, query) for query in ("", "alt=sse")]
+    assert [type(answer.json()) for answer in answers] == [list, dict]
+    assert [answer.status for answer in answers] == [400, 400]
 
 
 def test_when_to_come_again(ask, config, fake_upstream):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -206,3 +207,19 @@ SCRIPT = """
 @pytest.mark.parametrize(("version", "passes_ids"), [("3.6.1", "yes"), ("1.0.0", "no")])
 def test_googles_client(google, run_with, version, passes_ids):
     run_with(f"google-genai=={version}", SCRIPT, google.url, KEY, version, passes_ids)
+
+
+def test_an_array_comes_in_pieces(gateway):
+    """Without `alt=sse` a stream is an array; on both servers it is sent on as it comes."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.server.port, timeout=15)
+    body = json.dumps({"contents": [{"role": "user", "parts": [{"text": "slowly 1"}]}]})
+    connection.request("POST", f"/v1beta/models/m:streamGenerateContent?key={gateway.key}", body)
+    answer = connection.getresponse()
+    assert answer.headers["content-type"].startswith("application/json")
+    pieces = list(iter(lambda: answer.read1(65536), b""))
+    connection.close()
+    assert len(pieces) > 5
+    told = json.loads(b"".join(pieces))
+    texts = [part["text"] for each in told for part in each["candidates"][0]["content"]["parts"]]
+    assert "".join(texts) == "0 1 2 3 4 5 6 7 8 9 "
+    assert told[-1]["candidates"][0]["finishReason"] == "STOP"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.datastructures import FormData
@@ -110,7 +110,7 @@ class ModelEndpoint:
                     await send_bytes(send, 200, [content_type, *serving.headers.fields(call)], data)
             except GatewayError as error:
                 fields = serving.headers.error_fields(error, call)
-                await send_json(send, error.http_status, fields, error_body(error, self._dialect))
+                await send_json(send, error.http_status, fields, self._told(error))
             except ClientDisconnected:
                 return
             except asyncio.CancelledError:
@@ -119,7 +119,7 @@ class ModelEndpoint:
                     if not answered:
                         failure = ServiceUnavailableError("The gateway is shutting down.")
                         fields = serving.headers.error_fields(failure, call)
-                        await send_json(send, failure.http_status, fields, error_body(failure, self._dialect))
+                        await send_json(send, failure.http_status, fields, self._told(failure))
                     return
                 # The client has left and the call is ended; the server's task goes on to its own end.
                 task = asyncio.current_task()
@@ -131,10 +131,15 @@ class ModelEndpoint:
                 log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
                 crash = InternalServerError("Internal server error.")
                 fields = serving.headers.error_fields(crash, call)
-                await send_json(send, crash.http_status, fields, error_body(crash, self._dialect))
+                await send_json(send, crash.http_status, fields, self._told(crash))
             finally:
                 if form is not None:
                     await form.close()
+
+    def _told(self, error: GatewayError) -> Any:
+        """The body of a failed call; where streams are arrays, their errors stand in one as well."""
+        body = error_body(error, self._dialect)
+        return [body] if self._surface is not None and self._surface.in_array else body
 
 
 def _written(reply: Reply) -> tuple[RawHeader, bytes]:

@@ -141,6 +141,16 @@ def test_streamed_reasoning_is_kept_with_the_call():
     ]
 
 
+def test_calls_whose_place_is_not_told():
+    named = {"index": None, "id": "a", "function": {"name": "f", "arguments": "{"}}
+    rest = {"function": {"arguments": "}"}}
+    other = {"id": "b", "function": {"name": "g", "arguments": "{}"}}
+    odd = {**chunk(tool_calls=[named]), "choices": [{"index": None, "delta": {"tool_calls": [named]}}]}
+    (event,) = events_of([odd, chunk(tool_calls=[rest]), chunk(tool_calls=[other]), chunk("tool_calls")])
+    calls = [part["functionCall"] for part in event["candidates"][0]["content"]["parts"]]
+    assert calls == [{"id": "a", "name": "f", "args": {}}, {"id": "b", "name": "g", "args": {}}]
+
+
 @pytest.mark.parametrize(
     ("finish", "message", "reason"),
     [

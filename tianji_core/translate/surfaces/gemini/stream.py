@@ -52,7 +52,7 @@ class GeminiEvents:
         self._id = self._id or chunk.get("id")
         told = []
         for choice in objects(chunk.get("choices")):
-            index = choice.get("index", 0)
+            index = _number(choice.get("index"), 0)
             candidate = self._candidates.setdefault(index, _Candidate())
             parts = self._take(candidate, choice)
             logprobs = shapes.logprobs_result(choice.get("logprobs"))
@@ -118,9 +118,14 @@ class GeminiEvents:
 
 def _merge_call(calls: dict[int, Body], delta: Body) -> None:
     """Add what came of a call to what is there of it."""
-    index = delta.get("index", len(calls))
+    index = _number(delta.get("index"), max(len(calls) - 1, 0) if not delta.get("id") else len(calls))
     call = calls.setdefault(index, {"function": {"name": "", "arguments": ""}})
     call.update((name, delta[name]) for name in ("id", "provider_specific_fields") if delta.get(name))
     function = as_object(delta.get("function"))
     for name in ("name", "arguments"):
         call["function"][name] += as_text(function.get(name))
+
+
+def _number(told: Any, otherwise: int) -> int:
+    """A place in a list; some vendors do not tell it."""
+    return told if isinstance(told, int) else otherwise
