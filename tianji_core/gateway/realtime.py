@@ -19,6 +19,7 @@ from tianji_core.api.provider import ModelRequest
 from tianji_core.api.routing import DeploymentStats
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Reply, StreamReply, transport_failure
 from tianji_core.routing import Deployment, Stats, Target
@@ -225,12 +226,9 @@ class SessionAttempt(Attempt):
 class Sessions(Pipeline):
     """The pipeline, for sessions."""
 
-    unguarded: bool = False
-    """Whether sessions are opened although guardrails would judge other calls; they cannot read these."""
-
     async def open(self, call: Call) -> Session:
         """Open a session. Raises GatewayError; then the call is already written down."""
-        if not self.unguarded and any(guardrail.applies(call) for guardrail in self.guardrails.all):
+        if any(guardrail.applies(call) for guardrail in self.guardrails.all):
             error = BadRequestError("Guardrails watch over this gateway, and realtime sessions are none they can read.")
             self._finish(call, error, self.limits.reserve(call))
             raise error
@@ -247,6 +245,8 @@ class Sessions(Pipeline):
 
 
 def sessions(pipeline: Pipeline, *, unguarded: bool = False) -> Sessions:
-    """What opens sessions with the parts of a pipeline."""
+    """What opens sessions with the parts of a pipeline; `unguarded` leaves its guardrails out."""
     parts = {field.name: getattr(pipeline, field.name) for field in fields(pipeline)}
-    return Sessions(**parts, unguarded=unguarded)
+    if unguarded:
+        parts["guardrails"] = GuardrailChain(())
+    return Sessions(**parts)

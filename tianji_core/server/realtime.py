@@ -10,7 +10,13 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from tianji_core.api.errors import BadRequestError, GatewayError, InternalServerError, ServiceUnavailableError
+from tianji_core.api.errors import (
+    BadRequestError,
+    ClientClosedError,
+    GatewayError,
+    InternalServerError,
+    ServiceUnavailableError,
+)
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.realtime import ClientGone, Farewell, Session, sessions
 from tianji_core.server.requests import read_call
@@ -87,16 +93,17 @@ async def _opened(serving: Serving, call: Call, receive: Receive) -> Session:
     gone = asyncio.ensure_future(receive())  # nothing else can come before we have accepted
     try:
         await asyncio.wait((opening, gone), return_when=asyncio.FIRST_COMPLETED)
-        if opening.done():
-            return opening.result()
-        raise ClientGone
+        if gone.done():
+            raise ClientGone
+        return opening.result()
+    except BaseException:
+        opening.cancel()
+        await asyncio.wait((opening,))
+        if not opening.cancelled() and opening.exception() is None:
+            await opening.result().aclose(ClientClosedError("The client closed the request."))  # in the very moment
+        raise
     finally:
         gone.cancel()
-        if not opening.done():
-            opening.cancel()
-            await asyncio.wait((opening,))
-            if not opening.cancelled() and opening.exception() is None:
-                await opening.result().aclose()  # in the very moment
 
 
 async def _through(serving: Serving, call: Call, session: Session, client: AsgiSocket) -> None:

@@ -26,6 +26,7 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
+from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
@@ -124,7 +125,7 @@ class WebSocket:
         """
         try:
             with suppress(LocalProtocolError):  # it has been said already
-                self._write(CloseConnection(code, reason) if code != NO_CODE else CloseConnection(NO_CODE))
+                self._write(CloseConnection(CloseReason.NO_STATUS_RCVD if code == NO_CODE else code, reason))
             async with asyncio.timeout(patience):
                 while not self._is_over():
                     data = await self._read()
@@ -192,6 +193,8 @@ class WebSocket:
                 return refusal
             raise FirstByteTimeout(f"no answer within {self._timeouts.first_byte} s", sent=True) from None
         except RemoteProtocolError:
+            if self._reader.at_eof():
+                raise ResponseTruncated("the connection ended before an answer", sent=True) from None
             raise ProtocolError("the server's answer is no handshake", sent=True) from None
 
     def _is_over(self) -> bool:
