@@ -22,7 +22,16 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_permissions
-from tianji_core.server.routes import count_tokens, docs, health, listing, model_info, models_api, realtime
+from tianji_core.server.routes import (
+    count_tokens,
+    docs,
+    health,
+    listing,
+    model_info,
+    models_api,
+    realtime,
+    utilities,
+)
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -98,6 +107,7 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *utilities.routes(self),
             *realtime.sockets(self),
             *health.routes(self),
             *docs.routes(self, settings),
@@ -218,7 +228,7 @@ class App:
         async with self._reload_lock:
             old = self.serving.gateway
             # Reading files and importing plugins may take a while: not on the event loop.
-            gateway = await asyncio.to_thread(Gateway.from_config, source, stats=old.pipeline.stats)
+            gateway = await asyncio.to_thread(Gateway.from_config, source, stats=old.pipeline.stats, store=old.store)
             try:
                 await gateway.start()
                 self.serving = Serving.of(gateway)
