@@ -7,10 +7,14 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
+from tianji_core.api.call import ANONYMOUS
+from tianji_core.server.client_secrets import read_wanted, read_wanted_of_the_beta
 
 KEY = "sk-contract-0123456789abcdef"
 
@@ -212,3 +216,163 @@ def test_nothing_of_it_is_loaded_before_the_first_session():
     command = [sys.executable, "-c", textwrap.dedent(source)]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert set(found) <= {"tianji_core.server.routes.realtime", "starlette.websockets"}, found
+
+
+# -- client secrets --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secrets_of(serving, row, config_beside, tmp_path):
+    """Runs `main(client)` with a gateway that has a database of its own and a caller for each key."""
+    source = """
+        from tianji_core.api.call import Principal
+
+        async def who(request, api_key):
+            if api_key != "sk-caller":
+                raise ValueError("no")
+            return Principal(user_id="u1", models=frozenset({"m", "a"}), metadata={"x": [1]})
+    """
+
+    def run(main, database=True):
+        rows = [row("http://127.0.0.1:1/v1", name, num_retries=0) for name in ("m", "a", "other")]
+        general = {"custom_auth": "mine.who", "database_url": f"sqlite:///{tmp_path}/own.db" if database else None}
+        path = config_beside({"model_list": rows, "general_settings": general}, mine=source)
+
+        async def outer():
+            async with serving(path) as client:
+                return await main(client)
+
+        return asyncio.run(outer())
+
+    return run
+
+
+CALLER = {"authorization": "Bearer sk-caller"}
+
+
+def test_a_client_secret_opens_sessions_of_its_model(secrets_of):
+    session = {"type": "realtime", "model": "m", "instructions": "Be kind.", "audio": {"output": {"voice": "marin"}}}
+
+    async def main(client):
+        before = time.time()
+        answer = await client.post("/v1/realtime/client_secrets", {"session": session}, headers=CALLER)
+        assert answer.status == 200, answer.body
+        made = answer.json()
+        assert made["session"] == {"object": "realtime.session", **session}
+        assert before + 599 < made["expires_at"] < time.time() + 601
+        key = {"authorization": f"Bearer {made['value']}"}
+        found = {}
+        for query in ("model=m", "", "model=a", "model=other"):
+            found[query] = (await Socket(client.app, "/v1/realtime", query, key).refusal())[0]
+        assert found == {"model=m": 500, "": 500, "model=a": 403, "model=other": 403}  # 500: let in, nobody is there
+        protocols = ["realtime", f"openai-insecure-api-key.{made['value']}"]
+        assert (await Socket(client.app, "/v1/realtime", "", {}, subprotocols=protocols).refusal())[0] == 500
+        # It opens nothing else.
+        for path, body in (("/v1/chat/completions", {"model": "m", "messages": []}), ("/v1/realtime/sessions", {})):
+            assert (await client.post(path, body, headers=key)).status == 401
+        return made["value"]
+
+    value = secrets_of(main)
+    assert value.startswith("ek_")
+
+
+def test_what_nobody_has_made_opens_nothing(secrets_of, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    async def main(client):
+        key = {"authorization": "Bearer ek_0123456789012345678901234567890123456789012"}
+        assert (await Socket(client.app, "/v1/realtime", "model=m", key).refusal())[0] == 401
+
+    secrets_of(main)
+    secrets_of(main, database=False)
+    assert not (tmp_path / "tianji.db").exists(), "a stranger has made a database"
+
+
+def test_an_expired_secret(secrets_of, monkeypatch):
+    async def main(client):
+        body = {"expires_after": {"anchor": "created_at", "seconds": 10}, "session": {"model": "m"}}
+        made = (await client.post("/v1/realtime/client_secrets", body, headers=CALLER)).json()
+        assert made["expires_at"] <= time.time() + 10
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + 11)
+        key = {"authorization": f"Bearer {made['value']}"}
+        assert (await Socket(client.app, "/v1/realtime", "model=m", key).refusal())[0] == 401
+
+    secrets_of(main)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "param"),
+    [
+        ("client_secrets", {}, 400, "session.model"),
+        ("client_secrets", [], 400, "request_body"),
+        ("client_secrets", {"session": 5}, 400, "session"),
+        ("client_secrets", {"session": {"model": "nobody"}}, 403, "model"),
+        ("client_secrets", {"session": {"model": "other"}}, 403, "model"),
+        ("client_secrets", {"session": {"model": 5}}, 400, "session.model"),
+        ("client_secrets", {"session": {"model": "m", "type": "song"}}, 400, "session.type"),
+        ("client_secrets", {"session": {"model": "m"}, "expires_after": {"seconds": 9}}, 400, "expires_after.seconds"),
+        (
+            "client_secrets",
+            {"session": {"model": "m"}, "expires_after": {"seconds": "60"}},
+            400,
+            "expires_after.seconds",
+        ),
+        ("client_secrets", {"session": {"model": "m"}, "expires_after": 60}, 400, "expires_after"),
+        ("client_secrets", {"session": {"model": "m"}, "expires_after": {"anchor": "x"}}, 400, "expires_after.anchor"),
+        ("client_secrets", {"session": {"model": "m", "instructions": "x" * 1024 * 1024}}, 413, None),
+        ("sessions", {}, 400, "session.model"),
+        ("transcription_sessions", {"input_audio_transcription": {}}, 400, "session.model"),
+    ],
+)
+def test_secrets_that_are_not_made(secrets_of, path, body, status, param):
+    async def main(client):
+        answer = await client.post(f"/v1/realtime/{path}", body, headers=CALLER)
+        assert (answer.status, answer.error["param"]) == (status, param), answer.body
+
+    secrets_of(main)
+
+
+def test_nobody_else_gets_secrets(secrets_of):
+    async def main(client):
+        answer = await client.post("/v1/realtime/client_secrets", {"session": {"model": "m"}})
+        assert answer.status == 401
+
+    secrets_of(main)
+
+
+def test_the_beta_has_the_secret_in_the_session(secrets_of):
+    async def main(client):
+        body = {"model": "m", "voice": "alloy", "client_secret": {"expires_after": {"seconds": 100}}}
+        made = (await client.post("/v1/realtime/sessions", body, headers=CALLER)).json()
+        assert made["client_secret"]["expires_at"] - time.time() > 90
+        assert (made["object"], made["voice"]) == ("realtime.session", "alloy")
+        body = {"input_audio_transcription": {"model": "a"}}
+        made = (await client.post("/realtime/transcription_sessions", body, headers=CALLER)).json()
+        assert made["input_audio_transcription"] == {"model": "a"}
+        key = {"authorization": f"Bearer {made['client_secret']['value']}"}
+        assert (await Socket(client.app, "/v1/realtime", "intent=transcription", key).refusal())[0] == 500
+
+    secrets_of(main)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "event"),
+    [
+        (read_wanted({"session": {"model": "m"}}), None),
+        (
+            read_wanted({"session": {"model": "m", "tools": []}}),
+            {"type": "session.update", "session": {"type": "realtime", "tools": []}},
+        ),
+        (
+            read_wanted_of_the_beta({"model": "m", "voice": "alloy"}, transcribes=False),
+            {"type": "session.update", "session": {"voice": "alloy"}},
+        ),
+        (
+            read_wanted_of_the_beta({"input_audio_transcription": {"model": "a"}}, transcribes=True),
+            {"type": "transcription_session.update", "session": {"input_audio_transcription": {"model": "a"}}},
+        ),
+    ],
+)
+def test_how_a_session_is_set_up(wanted, event):
+    assert wanted.secret(ANONYMOUS).event == event

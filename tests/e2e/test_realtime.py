@@ -104,7 +104,7 @@ def start(vendor: RealtimeVendor, kind: str, folder: Path, **general: Any) -> Ru
             {"model_name": "two", "litellm_params": {**params, "order": 2}},
             {"model_name": "echo", "litellm_params": {"model": "echo/echo-1"}},
         ],
-        "general_settings": {"master_key": MASTER_KEY, **general},
+        "general_settings": {"master_key": MASTER_KEY, "database_url": f"sqlite:///{folder}/t.db", **general},
         "litellm_settings": {"callbacks": ["recorder.sink"]},
         "router_settings": {
             "num_retries": 1,
@@ -607,6 +607,24 @@ def test_openais_client(sdk):
             assert kinds == ["response.output_text.delta", "response.done"]
 
     asyncio.run(main())
+
+
+def test_openais_client_with_a_secret(sdk, running):
+    async def main() -> None:
+        session = {"type": "realtime", "model": "rt", "instructions": "Be kind."}
+        async with sdk:
+            made = await sdk.realtime.client_secrets.create(session=session)
+        assert made.session.instructions == "Be kind."
+        async with sdk.with_options(api_key=made.value).realtime.connect(model="rt") as connection:
+            # The vendor echoes what the gateway has told it before the client could say anything.
+            assert (await connection.recv()).type == "session.created"
+            event = json.loads(await connection.recv_bytes())
+            assert event == {"type": "session.update", "session": {"type": "realtime", "instructions": "Be kind."}}
+
+    sessions = len(running.vendor.sessions)
+    asyncio.run(main())
+    seen = running.vendor.session(sessions + 1)
+    assert seen.headers["authorization"] == "Bearer sk-vendor-secret"
 
 
 def test_openais_client_of_the_beta(sdk, running):

@@ -100,6 +100,15 @@ class Session(StreamReply):
         await self._socket.close(NORMAL if farewell.error is None else GOING_AWAY)
         return farewell
 
+    async def say(self, message: Message) -> None:
+        """Tell the vendor something before the client does. Raises GatewayError; then the session is over."""
+        try:
+            await self._socket.send(message)
+        except TransportError as failure:
+            error = transport_failure(failure)
+            await self.aclose(error, quick=True)
+            raise error from failure
+
     async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
         """End it from here; `error` says why. `quick` if there is no time for the vendor to answer."""
         self._finish(error)

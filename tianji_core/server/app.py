@@ -108,6 +108,7 @@ class App:
             *model_info.routes(self),
             *count_tokens.routes(self),
             *utilities.routes(self),
+            *realtime.routes(self),
             *realtime.sockets(self),
             *health.routes(self),
             *docs.routes(self, settings),

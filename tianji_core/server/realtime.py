@@ -15,10 +15,12 @@ from tianji_core.api.errors import (
     ClientClosedError,
     GatewayError,
     InternalServerError,
+    PermissionDeniedError,
     ServiceUnavailableError,
 )
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.realtime import ClientGone, Farewell, Session, sessions
+from tianji_core.server.client_secrets import ClientSecret
 from tianji_core.server.requests import read_call
 from tianji_core.server.sockets import AsgiSocket, chosen_protocol, client_headers, refuse
 from tianji_core.telemetry import get_logger
@@ -42,6 +44,9 @@ async def serve(app: App, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         call = read_session(scope)
         session = await _opened(serving, call, receive)
+        secret: ClientSecret | None = scope.get("client_secret")
+        if secret is not None and secret.event is not None:
+            await session.say(orjson.dumps(secret.event).decode())
     except GatewayError as error:
         await refuse(scope, send, error, serving.headers.error_fields(error, call))
         return
@@ -72,15 +77,23 @@ def read_session(scope: Scope) -> Call:
         asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_MAX_MEMBERS))
     except ValueError:
         raise BadRequestError("The query has too many members.") from None
-    body = {"model": asked.get("model") or asked.get("deployment")}  # the latter in Azure's clients
-    intent = asked.get("intent")
+    model, intent = asked.get("model") or asked.get("deployment"), asked.get("intent")  # the latter in Azure's clients
+    headers = client_headers(scope)
+    secret: ClientSecret | None = scope.get("client_secret")
+    if secret is not None:
+        if model not in (None, secret.model):
+            raise PermissionDeniedError(f"This key is for model {secret.model!r} only.", param="model")
+        model, intent = secret.model, secret.intent
+        if secret.beta:
+            headers[b"openai-beta"] = b"realtime=v1"
+    body = {"model": model}
     if intent == "transcription":
         body["intent"] = intent
     elif intent not in (None, "conversation"):
         raise BadRequestError("intent is neither 'conversation' nor 'transcription'.", param="intent")
     if asked.get("call_id"):
         raise BadRequestError("Calls by telephone or WebRTC cannot be joined here.", param="call_id")
-    call = read_call("realtime", scope, client_headers(scope), body, scope["principal"])
+    call = read_call("realtime", scope, headers, body, scope["principal"])
     call.stream = True
     return call
 

@@ -16,6 +16,7 @@ from tianji_core.api.call import Principal
 from tianji_core.api.errors import GatewayError, PermissionDeniedError
 from tianji_core.gateway.realtime import ABNORMAL, ClientGone, Message
 from tianji_core.server.asgi import JSON, RawHeader
+from tianji_core.server.client_secrets import find
 from tianji_core.server.errors import error_body
 from tianji_core.server.permissions import Permission
 
@@ -51,6 +52,11 @@ async def admit(serving: Serving, permission: Permission, scope: Scope) -> Princ
     check_origin(headers, serving.gateway.config.general_settings.realtime_allowed_origins)
     # Whoever says who calls is shown the GET that it is.
     request = {**scope, "method": "GET", "headers": list(headers.items())}
+    if permission is Permission.CALL_MODELS:
+        secret = await find(serving.gateway.store, serving.authenticator.find_key(headers))
+        if secret is not None:
+            scope["client_secret"] = secret
+            return secret.principal
     return await serving.authenticator.require(permission, request, headers)
 
 
