@@ -380,6 +380,7 @@ def test_the_vendors_close_reaches_the_client(running, code, reason):
         client.recv(5)
     assert caught.value.rcvd is not None
     assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (code, reason)
+    assert running.record()["outcome"] == ("success" if code < 3000 else "failure")
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "bye"), (3001, "why"), (4000, "äh")])
@@ -397,6 +398,7 @@ def test_a_client_that_just_goes(running):
     left = time.monotonic()
     client.socket.shutdown(socket.SHUT_RDWR)
     assert running.vendor.ended(seen).ended - left < PROMPTLY
+    assert seen.code == 1001
     assert running.record()["outcome"] == "success"
 
 
@@ -550,6 +552,33 @@ def test_one_record_with_the_usage_of_all_answers(running):
     }
     assert (record["operation"], record["outcome"]) == ("realtime", "success")
     assert (record["model"], record["upstream_model"], record["route"]) == ("rt", "gpt-realtime", "/v1/realtime")
+
+
+def test_a_client_that_floods_a_session_at_its_end(running):
+    """What it still sends finds nobody; nothing may wait for that."""
+    for _ in range(5):
+        client, seen = running.session()
+        for number in range(200):
+            client.send('{"type": "close", "code": 1000}' if number == 50 else "x")
+        running.vendor.ended(seen)
+        with suppress(ConnectionClosed):
+            while True:
+                client.recv(5)
+        client.close()
+        running.record()
+    deadline = time.monotonic() + 5
+    while established(running.server.port):
+        assert time.monotonic() < deadline, "a connection of the server has stayed open"
+        time.sleep(0.05)
+
+
+def established(port: int) -> int:
+    """Connections of a port that are not closed on its side."""
+    found = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        found += int(local.rpartition(":")[2], 16) == port and state in ("01", "08")
+    return found
 
 
 def test_many_sessions_leave_nothing_behind(running):

@@ -96,7 +96,7 @@ class Session(StreamReply):
             await self._socket.close(gone.code if gone.code != ABNORMAL else GOING_AWAY, gone.reason)
             return None
         farewell = self._farewell(downwards, upwards, idle)
-        self._finish(farewell.error)
+        self._finish(farewell.error or self._complaint())
         await self._socket.close(NORMAL if farewell.error is None else GOING_AWAY)
         return farewell
 
@@ -160,6 +160,13 @@ class Session(StreamReply):
             code = self._socket.close_code
             return Farewell(NORMAL if code == NO_CODE else code, self._socket.close_reason)
         return Farewell(GOING_AWAY, f"Nothing was said for {idle:g} seconds.")
+
+    def _complaint(self) -> GatewayError | None:
+        """What a vendor's close comes to for the record; the client gets its code."""
+        code = self._socket.close_code
+        if code in (None, NORMAL, GOING_AWAY, NO_CODE):
+            return None
+        return BadGatewayError(f"The provider closed the session with code {code}.")
 
     def _finish(self, error: GatewayError | None) -> None:
         if self._over:

@@ -197,6 +197,7 @@ class PatientWSStream(WSStream):
 
     _code: int | None = None
     _reason: str | None = None
+    _ended = False
     _heard = True
     _beat: asyncio.TimerHandle | None = None
     _ping: asyncio.Task[None] | None = None
@@ -205,17 +206,20 @@ class PatientWSStream(WSStream):
         if isinstance(event, StreamClosed) and not self.closed:
             self.closed = True
             self._stop_beat()
-            if self.app_put is not None:
+            if self.app_put is not None and not self._ended:
                 idle = self.state in {ASGIWebsocketState.HTTPCLOSED, ASGIWebsocketState.CLOSED}
                 code = self._code or (1000 if idle else 1006)
-                # Once the application has ended nobody takes anything out of its queue any more.
                 await self.app_put({"type": "websocket.disconnect", "code": code, "reason": self._reason})
             return
         await super().handle(event)
 
     async def app_send(self, message: ASGISendEvent | None) -> None:
         if message is None and self.app_put is not None:
-            self._empty_queue()
+            # The application has ended: nobody takes anything out of its queue, so nobody may wait for a place in it.
+            self._ended = True
+            queue = _queue_of(self.app_put)
+            while not queue.empty():
+                queue.get_nowait()
         await super().app_send(message)
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
@@ -233,7 +237,8 @@ class PatientWSStream(WSStream):
                     await self._close(CloseReason.MESSAGE_TOO_BIG)
                     break
                 if event.message_finished:
-                    await self.app_put(self.buffer.to_message())  # type: ignore[misc]
+                    if not self._ended:
+                        await self.app_put(self.buffer.to_message())  # type: ignore[misc]
                     self.buffer.clear()
             elif isinstance(event, Ping):
                 await self._send_wsproto_event(event.response())
@@ -265,12 +270,6 @@ class PatientWSStream(WSStream):
         if self._beat is not None:
             self._beat.cancel()
             self._beat = None
-
-    def _empty_queue(self) -> None:
-        """Nobody reads any more: let whoever waits for a place in the queue go on."""
-        queue = _queue_of(self.app_put)
-        while not queue.empty():
-            queue.get_nowait()
 
 
 def _queue_of(put: Any) -> asyncio.Queue[Any]:

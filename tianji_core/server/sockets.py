@@ -110,7 +110,9 @@ class AsgiSocket:
         """The next message. Raises ClientGone."""
         event = await self._receive()
         if event["type"] != "websocket.receive":
-            raise ClientGone(event.get("code") or ABNORMAL, event.get("reason") or "")
+            if "reason" not in event:  # uvicorn's way to say that the connection was lost
+                raise ClientGone
+            raise ClientGone(event.get("code") or ABNORMAL, event["reason"] or "")
         text: str | None = event.get("text")
         if text is not None:
             return text
