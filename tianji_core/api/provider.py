@@ -30,8 +30,12 @@ Operation = Literal[
     "speech",
     "transcriptions",
     "translations",
+    "realtime",
 ]
-"""What the caller wants done; each is one endpoint in its normal form: OpenAI's, and for rerank Cohere's v2."""
+"""What the caller wants done; each is one endpoint in its normal form: OpenAI's, and for rerank Cohere's v2.
+
+`realtime` is the only one that is no request with an answer, but a session: see `Provider.build_realtime`.
+"""
 
 UPLOADS: frozenset[Operation] = frozenset({"image_edits", "image_variations", "transcriptions", "translations"})
 """Operations that come as multipart forms: members of their body may be an `Upload`, or a list of them."""
@@ -269,6 +273,17 @@ class Provider(ABC):
     def parse_count(self, answer: Body) -> int:
         """The tokens that the vendor has counted. Raises KeyError, TypeError or ValueError if it makes no sense."""
         return int(answer["input_tokens"])
+
+    def build_realtime(self, request: ModelRequest) -> UpstreamRequest:
+        """The GET that opens a WebSocket (RFC 6455) to the vendor, whose events are those of OpenAI's Realtime API.
+
+        They pass between client and vendor as they are. Asked of providers that declare `realtime`.
+
+        The URL begins with `ws://` or `wss://`; the fields of the handshake itself are the transport's business.
+        `request.body` has `intent: transcription` where the client wants no more than that, and `request.headers` has
+        `openai-beta` where it speaks the API's beta. An answer other than 101 goes to `parse_error`.
+        """
+        raise UnsupportedCapabilityError(f"Provider {self.name!r} has no realtime sessions.", provider=self.name)
 
     # The next three are for the few vendors that need them; one that is not overridden costs nothing.
 

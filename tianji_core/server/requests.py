@@ -31,7 +31,7 @@ def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], b
     model = body.get("model") or ""
     options = read_options(body)
     if principal.models:
-        _check_models(principal, model, options)
+        check_models(principal, model, options)
     if not _OPTION_HEADERS.isdisjoint(headers):
         options = _with_headers(options, headers)
     client = scope.get("client")
@@ -75,7 +75,7 @@ def read_dialect_call(
     return call
 
 
-def _check_models(principal: Principal, model: str, options: CallOptions) -> None:
+def check_models(principal: Principal, model: str, options: CallOptions) -> None:
     """Raises PermissionDeniedError if the caller asks, or falls back, for a model that is not his."""
     for target in (model, *options.fallbacks):
         name = target.get("model") if isinstance(target, dict) else target

@@ -23,7 +23,8 @@ from tianji_core.openai_compat.provider import PATHS
 from tianji_core.testing.corpus import BY_NAME, SCENARIOS, TEXTS, user
 from tianji_core.testing.provider_kit.kit import SECRET, ProviderKit, body_of, json_of, members, prepared, strings
 
-OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+OPERATIONS: tuple[Operation, ...] = tuple(each for each in get_args(Operation) if each != "realtime")
+"""Those that are a request and an answer; sessions have tests of their own."""
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 """A field name (RFC 9110 §5.6.2), in lower case."""
 OTHER_BASE = "https://gateway.example.test/some/path"
