@@ -98,6 +98,11 @@ class Gateway:
         gateway._passing = compiler.passing
         return gateway
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The pass-through endpoints of the config."""
+        return () if self._passing is None else self._passing[2]
+
     @cached_property
     def pass_through(self) -> PassThroughTable:
         """What is passed through to vendors; made when it is first asked for."""
