@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -27,6 +27,9 @@ from tianji_core.store import Store
 from tianji_core.telemetry import ensure_logging
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.responses.memory import ResponseMemory
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -58,6 +61,7 @@ class Gateway:
         self.store = store if store is not None else Store()
         self._transports = transports
         self._stack = AsyncExitStack()
+        self._responses: ResponseMemory | None = None
 
     @classmethod
     def from_config(
@@ -89,6 +93,15 @@ class Gateway:
             store = Store(compiler.database)
         return cls(loaded, registry, *parts, store)
 
+    @property
+    def responses(self) -> ResponseMemory:
+        """The memory of Responses, made when it is first asked for."""
+        if self._responses is None:
+            from tianji_core.gateway.responses.memory import ResponseMemory
+
+            self._responses = ResponseMemory(self)
+        return self._responses
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -101,6 +114,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
+        if self._responses is not None:
+            await self._responses.aclose()
         await self.pipeline.callbacks.aclose()
         await self.pipeline.guardrails.aclose()
         for backend in self.auth_backends:

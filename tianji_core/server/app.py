@@ -22,7 +22,7 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import count_tokens, docs, health, listing, model_info, models_api
+from tianji_core.server.routes import count_tokens, docs, health, listing, model_info, models_api, responses
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -93,6 +93,7 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *responses.routes(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from urllib.parse import quote, urlencode
 
 import orjson
 from pydantic import Field
 
 from tianji_core.api.errors import BadGatewayError, UnsupportedParamsError
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
-from tianji_core.api.provider import Binary, Body, ModelRequest, Operation, ProviderSettings, StreamDecoder
+from tianji_core.api.provider import (
+    Binary,
+    Body,
+    ModelRequest,
+    Operation,
+    ProviderSettings,
+    StoredRequest,
+    StreamDecoder,
+)
 from tianji_core.openai_compat.by_responses.request import NEUTRAL, responses_request, unsayable
 from tianji_core.openai_compat.by_responses.response import chat_answer, failure
 from tianji_core.openai_compat.by_responses.stream import ResponsesDecoder
@@ -37,6 +46,7 @@ class ByResponses(OpenAIModels):
     """
 
     native_dialects = frozenset({"responses"})
+    remembers = native_dialects
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
@@ -81,6 +91,14 @@ class ByResponses(OpenAIModels):
         self.check_credential()
         request.body["model"] = self.responses_model(request.model)
         return UpstreamRequest("POST", self.responses_url(), self._headers.copy(), orjson.dumps(request.body))
+
+    def build_stored(self, dialect: str, request: StoredRequest) -> UpstreamRequest:
+        self.check_credential()
+        url, _, query = self.responses_url().partition("?")
+        url = "/".join([url, *(quote(segment, safe="") for segment in request.path)])
+        query = "&".join(filter(None, (query, urlencode(request.query))))
+        body = b"" if request.body is None else orjson.dumps(request.body)
+        return UpstreamRequest(request.method, f"{url}?{query}" if query else url, self._headers.copy(), body)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation == "chat" and request.dialect == "messages":

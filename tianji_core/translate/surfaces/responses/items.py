@@ -123,9 +123,14 @@ def packed(blocks: list[Body]) -> str:
     return _PREFIX + base64.b64encode(orjson.dumps(blocks)).decode()
 
 
+def is_packed(text: Any) -> bool:
+    """Whether it is a text that `packed` made."""
+    return isinstance(text, str) and text.startswith(_PREFIX)
+
+
 def unpacked(text: Any) -> list[Body]:
     """The blocks of a text that `packed` made; none for anybody else's."""
-    if not isinstance(text, str) or not text.startswith(_PREFIX):
+    if not is_packed(text):
         return []
     try:
         blocks = orjson.loads(base64.b64decode(text[len(_PREFIX) :], validate=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -16,10 +17,14 @@ _ENVELOPES = tuple(f'"{kind}"'.encode() for kind in _WHOLE)
 
 
 class NativeResponses:
-    """One stream. Only events that hold the whole response are decoded; see `surfaces.contract.NativeStream`."""
+    """One stream. Only events that hold the whole response are decoded; see `surfaces.contract.NativeStream`.
 
-    def __init__(self, model: str) -> None:
+    `stamp` may change each such response in place.
+    """
+
+    def __init__(self, model: str, stamp: Callable[[Body], None] | None = None) -> None:
         self._model = model
+        self._stamp = stamp
         self._events = SSEDecoder()
         self.usage: dict[str, Any] | None = None
         self.complete = False
@@ -57,6 +62,8 @@ class NativeResponses:
         response = data.get("response")
         if isinstance(response, dict):
             response["model"] = self._model
+            if self._stamp is not None:
+                self._stamp(response)
             self.usage = chat_usage(response.get("usage")) or self.usage
         self.complete = self.complete or kind in _LAST
         return encode_event(orjson.dumps(data), kind)

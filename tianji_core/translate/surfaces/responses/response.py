@@ -57,14 +57,17 @@ def envelope(ident: str, created: int, model: str, asked: Body, status: str, out
     }
 
 
-def chat_to_response(answer: Body, asked: Body) -> Body:
-    """The first choice of a chat answer as a Response; the Responses API has no others."""
+def chat_to_response(answer: Body, asked: Body, ident: str | None = None) -> Body:
+    """The first choice of a chat answer as a Response; the Responses API has no others.
+
+    `ident` is its id, where that is not made of the vendor's.
+    """
     choice = (answer.get("choices") or [{}])[0]
     message = choice.get("message") or {}
     suffix = suffix_of(answer.get("id"))
     output = list(_output(message, suffix, asked))
     created = answer.get("created") or 0
-    response = envelope(f"resp_{suffix}", created, str(answer.get("model")), asked, "completed", output)
+    response = envelope(ident or f"resp_{suffix}", created, str(answer.get("model")), asked, "completed", output)
     response["completed_at"] = created
     response["usage"] = response_usage(answer.get("usage"))
     finish(response, choice.get("finish_reason"))

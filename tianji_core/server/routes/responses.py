@@ -1,0 +1,75 @@
+"""`/v1/responses/{id}` and what lies below it: answers that are kept, asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tianji_core.api.errors import GatewayError
+from tianji_core.api.provider import Body
+from tianji_core.server.errors import error_body
+from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.translate.surfaces.responses import RESPONSES
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.responses.stored import StoredResponses
+    from tianji_core.server.app import App
+
+PATHS = ("/v1/responses", "/responses", "/openai/v1/responses")
+
+Work = Callable[["StoredResponses", Request], Awaitable[Body]]
+
+
+def routes(app: App) -> list[GuardedRoute]:
+    def answered(work: Work) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            serving = app.serving
+            try:
+                body = await work(serving.gateway.responses.stored, request)
+            except GatewayError as error:
+                fields = serving.headers.error_fields(error, None)
+                return _json(error_body(error, RESPONSES.name), error.http_status, dict(fields))
+            return _json(body)
+
+        return endpoint
+
+    found = []
+    for base in PATHS:
+        one = base + "/{response_id}"
+        for method, path, work in (
+            ("GET", one, _get),
+            ("DELETE", one, _delete),
+            ("POST", one + "/cancel", _cancel),
+            ("GET", one + "/input_items", _input_items),
+        ):
+            found.append(route(path, answered(work), Permission.CALL_MODELS, methods=[method]))
+    return found
+
+
+async def _get(stored: StoredResponses, request: Request) -> Body:
+    return await stored.get(request.path_params["response_id"], request.scope["principal"], _query(request))
+
+
+async def _delete(stored: StoredResponses, request: Request) -> Body:
+    return await stored.delete(request.path_params["response_id"], request.scope["principal"])
+
+
+async def _cancel(stored: StoredResponses, request: Request) -> Body:
+    return await stored.cancel(request.path_params["response_id"], request.scope["principal"])
+
+
+async def _input_items(stored: StoredResponses, request: Request) -> Body:
+    return await stored.input_items(request.path_params["response_id"], request.scope["principal"], _query(request))
+
+
+def _query(request: Request) -> list[tuple[str, str]]:
+    return request.query_params.multi_items()
+
+
+def _json(body: Body, status: int = 200, fields: dict[bytes, bytes] | None = None) -> Response:
+    headers = {name.decode(): value.decode("latin-1") for name, value in (fields or {}).items()}
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")
