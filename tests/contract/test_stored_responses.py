@@ -127,8 +127,14 @@ def _tool_loop(serving, config, fake_upstream, model, stream):
             asked = {**more, "input": [result], "previous_response_id": first["id"]}
             second = whole(await two.post("/v1/responses", asked, headers=ADA))
             asked = {**more, "input": "And now?", "previous_response_id": second["id"]}
-            third = whole(await one.post("/responses", asked, headers=ADA))
-            found = (await two.get(f"/v1/responses/{third['id']}", headers=ADA)).json()
+            last = await one.post("/responses", asked, headers=ADA)
+            third = whole(last)
+            path = f"/v1/responses/{third['id']}"
+            found = (await two.get(path, headers=ADA)).json()
+            again = await two.get(path, headers=ADA, query="stream=true")
+            if stream:
+                assert again.body == last.body
+            assert streamed(again)[-1]["response"] == third
             items = (await two.get(f"/v1/responses/{third['id']}/input_items", headers=ADA, query="order=asc")).json()
             return first, second, third, found, items
 
@@ -316,5 +322,133 @@ def test_many_at_once_go_on_from_one_answer(serving, config, fake_upstream, data
                 assert asked == ["root", f"{name}0", f"{name}1", f"{name}2"]
 
             await asyncio.gather(*(branch(client, f"{n}-") for n, client in enumerate([one, two] * 4)))
+
+    asyncio.run(main())
+
+
+async def _ended(client, path):
+    while (found := (await client.get(path, headers=ADA)).json())["status"] == "in_progress":
+        await asyncio.sleep(0.01)
+    return found
+
+
+def test_background(serving, config, fake_upstream, database):
+    """Created, polled on another replica, read as a stream, gone on from."""
+    fake_upstream.answer(Answer.chat("Hi").but(delay=0.2))
+
+    async def main():
+        async with serving(config(database)) as one, serving(config(database)) as two:
+            asked = {"model": "chat", "input": "x", "background": True}
+            made = (await one.post("/v1/responses", asked, headers=ADA)).json()
+            assert (made["status"], made["background"], made["output"]) == ("queued", True, [])
+            path = f"/v1/responses/{made['id']}"
+            asked = {"model": "chat", "input": "y", "previous_response_id": made["id"]}
+            answer = await two.post("/v1/responses", asked, headers=ADA)
+            assert (answer.status, "is in_progress" in answer.error["message"]) == (400, True)
+            told, found = await asyncio.gather(one.get(path, headers=ADA, query="stream=true"), _ended(two, path))
+            assert (found["status"], found["output"][0]["content"][0]["text"]) == ("completed", "Hi")
+            assert (found["background"], found["usage"]["total_tokens"] > 0) == (True, True)
+            assert streamed(told)[-1] == {**streamed(told)[-1], "type": "response.completed", "response": found}
+            assert (await two.post("/v1/responses", asked, headers=ADA)).status == 200
+            assert (await one.post(path + "/cancel", headers=ADA)).json() == found
+
+    asyncio.run(main())
+
+
+def test_background_whose_client_stays(serving, config, fake_upstream, tmp_path):
+    fake_upstream.answer(Answer.chat("Hi").but(delay=0.1))
+    asked = {"model": "chat", "input": "x", "background": True, "stream": True}
+
+    async def main():
+        async with serving(config(f"sqlite:///{tmp_path}/store.db")) as client:
+            events = streamed(await client.post("/v1/responses", asked, headers=ADA))
+            assert [event["type"] for event in events[:2]] == ["response.created", "response.in_progress"]
+            assert events[-1]["type"] == "response.completed"
+            path = f"/v1/responses/{events[0]['response']['id']}"
+            rest = await client.get(path, headers=ADA, query="stream=true&starting_after=2")
+            frames = rest.body.decode().strip().split("\n\n")
+            assert [json.loads(frame.partition("\ndata: ")[2]) for frame in frames] == events[3:]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_background_is_cancelled(serving, config, fake_upstream, database, monkeypatch, elsewhere):
+    monkeypatch.setattr("tianji_core.gateway.responses.background.LEASE", 0.3)
+    fake_upstream.answer(Answer.never())
+
+    async def main():
+        async with serving(config(database)) as one, serving(config(database)) as two:
+            other = two if elsewhere else one
+            asked = {"model": "chat", "input": "x", "background": True}
+            made = (await one.post("/v1/responses", asked, headers=ADA)).json()
+            path = f"/v1/responses/{made['id']}"
+            await fake_upstream.wait_request()
+            assert (await other.post(path + "/cancel", headers=BOB)).status == 404
+            cancelled = (await other.post(path + "/cancel", headers=ADA)).json()
+            assert cancelled["status"] == "cancelled"
+            await fake_upstream.wait_disconnect()
+            assert (await one.get(path, headers=ADA)).json() == cancelled
+
+    asyncio.run(main())
+
+
+def test_background_that_fails(serving, config, fake_upstream, tmp_path):
+    fake_upstream.answer(Answer.error(429, "Too much."))
+
+    async def main():
+        async with serving(config(f"sqlite:///{tmp_path}/store.db")) as client:
+            asked = {"model": "chat", "input": "x", "background": True}
+            made = (await client.post("/v1/responses", asked, headers=ADA)).json()
+            found = await _ended(client, f"/v1/responses/{made['id']}")
+            assert (found["status"], found["error"]["code"]) == ("failed", "rate_limit_exceeded")
+            assert "Too much." in found["error"]["message"]
+            told = await client.get(f"/v1/responses/{made['id']}", headers=ADA, query="stream=true")
+            assert [event["type"] for event in streamed(told)] == [
+                "response.created",
+                "response.in_progress",
+                "response.failed",
+            ]
+
+    asyncio.run(main())
+
+
+def test_background_whose_gateway_ends(serving, config, fake_upstream, tmp_path, monkeypatch):
+    """One that is shut down says so; one that dies says nothing any more, and then its lease runs out."""
+    monkeypatch.setattr("tianji_core.gateway.responses.background.LEASE", 0.3)
+    fake_upstream.answer(Answer.never())
+    asked = {"model": "chat", "input": "x", "background": True}
+
+    async def main():
+        async with serving(config(f"sqlite:///{tmp_path}/store.db")) as two:
+            async with serving(config(f"sqlite:///{tmp_path}/store.db")) as one:
+                shut = (await one.post("/v1/responses", asked, headers=ADA)).json()["id"]
+                dead = (await one.post("/v1/responses", asked, headers=ADA)).json()["id"]
+                await fake_upstream.wait_request(2)
+                killed = one.app.serving.gateway.responses.background._tasks.pop(dead)
+                one.app.serving.gateway.responses.background._stopped.add(dead)  # which writes nothing any more
+                killed.cancel()
+            for ident, why in ((shut, "was shut down"), (dead, "has ended")):
+                found = await _ended(two, f"/v1/responses/{ident}")
+                assert found["status"] == "failed"
+                assert why in found["error"]["message"]
+
+    asyncio.run(main())
+
+
+def test_background_needs_the_store(serving, config, fake_upstream, tmp_path):
+    fake_upstream.answer(Answer.chat("Hi"))
+    asked = {"model": "chat", "input": "x", "background": True}
+
+    async def main():
+        for general, more, status in (
+            ({}, {"store": False}, 400),
+            ({"store_responses": False}, {}, 400),
+            ({"database_url": f"sqlite:///{tmp_path}/nowhere/x.db"}, {}, 503),
+        ):
+            async with serving(config(**general)) as client:
+                answer = await client.post("/v1/responses", {**asked, **more}, headers=ADA)
+                assert answer.status == status
+        assert fake_upstream.requests == []
 
     asyncio.run(main())

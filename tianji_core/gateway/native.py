@@ -19,6 +19,9 @@ from tianji_core.translate.surfaces.contract import NativeStream, Surface
 from tianji_core.transport import UpstreamResponse
 from tianji_core.wire.sse import encode_event
 
+_UNDER_WAY = ("queued", "in_progress")
+"""What an answer says of itself that the vendor still works on."""
+
 
 def speaks_natively(call: Call, deployment: Deployment) -> bool:
     """Whether this deployment gets the client's request as it came."""
@@ -59,7 +62,8 @@ class NativeAttempt(Attempt):
         call.usage = surface.native_usage(answer) or {}
         if "model" in answer:
             answer["model"] = call.model
-        chat = self._parse(request, reply, translates=True, reshapes=False) if self._keep else {}
+        keep = self._keep and answer.get("status") not in _UNDER_WAY
+        chat = self._parse(request, reply, translates=True, reshapes=False) if keep else {}
         return Reply(chat if isinstance(chat, dict) else {}, native=answer)
 
     def _asked(self, model: str) -> ModelRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,8 +14,9 @@ from tianji_core.api.provider import Body
 from tianji_core.config import Settings
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.pipeline import Pipeline
+from tianji_core.gateway.responses.background import Background
 from tianji_core.gateway.responses.ids import AtVendor, ResponseIds
-from tianji_core.gateway.responses.kept import Conversation, KeptResponses
+from tianji_core.gateway.responses.kept import Answer, Conversation, KeptResponses
 from tianji_core.gateway.responses.stored import StoredResponses
 from tianji_core.gateway.responses.turn import Turn
 from tianji_core.routing import Deployment
@@ -37,7 +38,8 @@ T = TypeVar("T")
 class ResponseMemory:
     """The memory of one gateway.
 
-    `ids` seals the ids of answers at vendors, `kept` has the gateway's own, `stored` finds both.
+    `ids` seals the ids of answers at vendors, `kept` has the gateway's own, `stored` finds both, and `background` has
+    what is still being worked on.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -46,6 +48,7 @@ class ResponseMemory:
         self.kept = KeptResponses(
             gateway.store, general.responses_retention_days * DAY, int(general.max_request_size_mb * MEBIBYTE)
         )
+        self.background = Background(self.kept)
         self.stored = StoredResponses(self)
         self.max_response_bytes = gateway.pipeline.max_response_bytes
         self._models = gateway.pipeline.models
@@ -65,8 +68,11 @@ class ResponseMemory:
             raise BadRequestError("The request body must be a JSON object.", param="request_body")
         previous = asked.get("previous_response_id")
         before = None if previous is None else await self._before(previous, principal.owner)
+        background = asked.get("background")
+        if background is not None and not isinstance(background, bool):
+            raise BadRequestError("background must be a boolean.", param="background")
         ident = "resp_" + secrets.token_hex(16) if self._keeps(asked) else None
-        if ident is not None and asked.get("store") and not self._is_kept_by_vendor(asked):
+        if ident is not None and (asked.get("store") or background) and not self._is_kept_by_vendor(asked):
             await self.kept.check()
         return Turn(self, principal.owner, asked, ident=ident, before=before)
 
@@ -75,9 +81,11 @@ class ResponseMemory:
         store = asked.get("store")
         if store is not None and not isinstance(store, bool):
             raise BadRequestError("store must be a boolean.", param="store")
+        if store is False and asked.get("background"):
+            raise BadRequestError("background needs responses to be stored: store must be true.", param="background")
         if self._wanted is False or store is False:
             return False
-        return bool(store or self._wanted or self._store.configured)
+        return bool(store or asked.get("background") or self._wanted or self._store.configured)
 
     def _is_kept_by_vendor(self, asked: Body) -> bool:
         target = self._models.resolve(str(asked.get("model")))
@@ -102,6 +110,21 @@ class ResponseMemory:
         """Whether an id may be one of the gateway's own: no others are looked for."""
         return len(ident) == _LENGTH and ident.startswith("resp_") and ident.isascii() and self._store.exists
 
+    def works_at_vendor(self, call: Call, pipeline: Pipeline) -> bool:
+        """Whether a call in the background goes to a vendor that does so itself: none that a guardrail has to see."""
+        if call.native is None or any(guardrail.applies(call) for guardrail in pipeline.guardrails.all):
+            return False
+        target = self._models.resolve(call.model)
+        return target is not None and any(keeps(deployment) for deployment in target.deployments)
+
+    def at_vendors(self, pipeline: Pipeline) -> Pipeline:
+        """The pipeline for a call that only vendors with a memory can answer."""
+
+        def refusal(name: str) -> BadRequestError:
+            return BadRequestError(f"Model {name!r} cannot answer this call in the background.", param="background")
+
+        return replace(pipeline, models=pipeline.models.only(keeps, refusal))
+
     def bound(self, pipeline: Pipeline, call: Call, before: AtVendor) -> Pipeline:
         """The pipeline for a call that goes on with what a vendor keeps: only through that vendor's account."""
         known = {deployment.id for deployment in before.deployments}
@@ -118,13 +141,13 @@ class ResponseMemory:
 
         return replace(pipeline, models=pipeline.models.only(knows, refusal))
 
-    async def keep(self, owner: str, response: Body, given: list[Body], before: Sequence[str]) -> None:
+    async def keep(self, owner: str, answer: Answer) -> None:
         """Keep an answer before it goes out. Where the database fails `store` says so: the answer itself is good."""
         try:
-            await self.finish(self.kept.add(owner, response, given, before))
+            await self.finish(self.kept.add(owner, answer))
         except StoreUnavailableError:
-            log.warning("response not stored", id=response["id"])
-            response["store"] = False
+            log.warning("response not stored", id=answer.response["id"])
+            answer.response["store"] = False
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it to its end, also if the client goes away meanwhile."""
@@ -134,7 +157,8 @@ class ResponseMemory:
         return await asyncio.shield(task)
 
     async def aclose(self) -> None:
-        """Wait for what is being written."""
+        """End the work in the background, and wait for what is being written."""
+        await self.background.aclose()
         if self._writing:
             await asyncio.wait(self._writing)
 

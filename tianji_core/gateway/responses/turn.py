@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.dialects import DialectCall, DialectStream
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Reply, StreamReply
+from tianji_core.gateway.responses.follow import FollowedStream, follow
 from tianji_core.gateway.responses.ids import AtVendor
-from tianji_core.gateway.responses.kept import Conversation
+from tianji_core.gateway.responses.kept import Answer, Conversation
 from tianji_core.translate.surfaces.contract import Events, NativeStream
 from tianji_core.translate.surfaces.responses import RESPONSES
 from tianji_core.translate.surfaces.responses.history import input_items, said_again, without_foreign
 from tianji_core.translate.surfaces.responses.native import NativeResponses
-from tianji_core.translate.surfaces.responses.response import chat_to_response
+from tianji_core.translate.surfaces.responses.response import chat_to_response, envelope
+from tianji_core.translate.surfaces.responses.retold import KeptEvents
 from tianji_core.translate.surfaces.responses.stream import ResponseEvents
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ class Turn:
             given = input_items(asked.get("input"), "resp_")
             self.body = {name: value for name, value in asked.items() if name != "previous_response_id"}
             self.body["input"] = [*before.items, *given]
+        if asked.get("background") is True:  # that is no matter of chat
+            self.body = {name: value for name, value in self.body.items() if name != "background"}
 
     # -- the surface ---------------------------------------------------------------------------------------------
 
@@ -92,6 +97,11 @@ class Turn:
 
     async def run(self, call: Call, pipeline: Pipeline) -> Reply | StreamReply:
         """The answer in the dialect, kept where it has to be."""
+        if self._asked.get("background") is True:
+            if not self._memory.works_at_vendor(call, pipeline):
+                return await self._in_background(call, pipeline)
+            call.native = {**(call.native or {}), "background": True}
+            pipeline = self._memory.at_vendors(pipeline)
         if isinstance(self._before, AtVendor):
             call.options = replace(call.options, disable_fallbacks=True)  # nobody else knows what was said
             pipeline = self._memory.bound(pipeline, call, self._before)
@@ -99,8 +109,9 @@ class Turn:
         if isinstance(reply, StreamReply):
             if reply.native:
                 return reply
-            events = ResponseEvents(call.model, self._told, self._ident)
-            return DialectStream(reply, events) if self._ident is None else KeptStream(reply, events, self)
+            if self._ident is None:
+                return DialectStream(reply, self.events(call.model, self._asked))
+            return KeptStream(reply, KeptEvents(call.model, self._told, self._ident), self)
         if reply.native is not None:
             self._stamp(reply.native)
             return Reply(reply.native)
@@ -109,11 +120,42 @@ class Turn:
             await self.keep(answer)
         return Reply(answer)
 
-    async def keep(self, answer: Body) -> None:
+    async def keep(self, response: Body, cuts: list[int] | None = None) -> None:
         """Keep an answer of the gateway's own; where that fails it says so itself, and goes out all the same."""
+        await self._memory.keep(self._owner, self._kept(response, cuts))
+
+    async def _in_background(self, call: Call, pipeline: Pipeline) -> Reply | StreamReply:
+        """An answer that this process works on, and that the client comes back for."""
+        if self._ident is None:
+            raise BadRequestError("background needs responses to be stored.", param="background")
+        if isinstance(self._before, AtVendor):
+            raise BadRequestError(
+                f"Response '{self._before.id}' is kept by its provider: it cannot be continued in the background here.",
+                param="background",
+            )
+        streams, call.stream = call.stream, False
+        for name in ("stream", "stream_options"):
+            call.body.pop(name, None)
+        if call.native is not None:
+            call.native = {n: v for n, v in {**call.native, "store": False}.items() if n != "stream"}
+        ours = {"id": self._ident, "background": True, "store": True}
+        response = envelope(self._ident, int(call.started_at), call.model, self._told, "in_progress", [])
+        response.update(ours)
+
+        async def work() -> Body:
+            reply = await pipeline.run(call)
+            assert isinstance(reply, Reply)  # noqa: S101 - what `stream: false` means
+            answer = self.answer(reply.body, self._asked) if reply.native is None else reply.native
+            return {**answer, **ours, "previous_response_id": self._asked.get("previous_response_id")}
+
+        kept = await self._memory.background.start(self._owner, self._kept(response), work)
+        if streams:
+            return FollowedStream(call, follow(self._memory, kept))
+        return Reply({**response, "status": "queued"})
+
+    def _kept(self, response: Body, cuts: list[int] | None = None) -> Answer:
         before = self._before.ids if isinstance(self._before, Conversation) else []
-        items = input_items(self._asked.get("input"), str(self._ident))
-        await self._memory.keep(self._owner, answer, items, before)
+        return Answer(response, input_items(self._asked.get("input"), str(self._ident)), before, cuts or [])
 
     def _asked_items(self) -> list[Any]:
         given = self._asked.get("input")
@@ -144,7 +186,7 @@ class ResponseCall(DialectCall):
 class KeptStream(DialectStream):
     """A stream whose last event goes out once the answer is kept; none of the others waits for anything."""
 
-    def __init__(self, reply: StreamReply, events: ResponseEvents, turn: Turn) -> None:
+    def __init__(self, reply: StreamReply, events: KeptEvents, turn: Turn) -> None:
         self._untold = _AllButLast(events)
         super().__init__(reply, self._untold)
         self._turn = turn
@@ -156,14 +198,14 @@ class KeptStream(DialectStream):
             response = self._untold.take()
             if response is None:
                 raise
-        await self._turn.keep(response)
+        await self._turn.keep(response, self._untold.events.cuts)
         return self._untold.events.last(response)
 
 
 class _AllButLast:
     """The events of a stream, the last one held back."""
 
-    def __init__(self, events: ResponseEvents) -> None:
+    def __init__(self, events: KeptEvents) -> None:
         self.events = events
         self._response: Body | None = None
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 
-from tianji_core.api.errors import BadGatewayError, GatewayError
+from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
 from tianji_core.api.http import UpstreamReply
 from tianji_core.api.provider import Body, StoredRequest
-from tianji_core.gateway.attempt import conceal
+from tianji_core.gateway.attempt import MAX_ERROR_BYTES, conceal
 from tianji_core.gateway.responses.ids import AtVendor, ResponseIds
 from tianji_core.routing import Deployment
 from tianji_core.translate.surfaces.responses import RESPONSES
 
-Query = tuple[tuple[str, str], ...]
+Query = Sequence[tuple[str, str]]
 TIMEOUT = 60.0
+
+__all__ = ["MAX_ERROR_BYTES", "Query", "as_clients", "ask", "cut_off", "fetch", "in_clients_words", "refused"]
 
 
 async def ask(at: AtVendor, method: str, *more: str, query: Query = (), limit: int) -> Body:
     """What the vendor says of an answer, to `more` of its path. Raises the GatewayError of a vendor that refuses."""
     deployment = at.deployments[0]
-    reply = await fetch(deployment, StoredRequest(method, (at.vendor_id, *more), query), limit)
+    reply = await fetch(deployment, StoredRequest(method, (at.vendor_id, *more), tuple(query)), limit)
     try:
         body = orjson.loads(reply.body)
     except ValueError:
@@ -32,18 +36,29 @@ async def ask(at: AtVendor, method: str, *more: str, query: Query = (), limit: i
 async def fetch(deployment: Deployment, request: StoredRequest, limit: int) -> UpstreamReply:
     """The vendor's good answer to a request. Raises GatewayError."""
     provider = deployment.provider
-    try:
-        upstream = provider.build_stored(RESPONSES.name, request)
-        if deployment.needs_authorize:
-            upstream = await provider.authorize(upstream, deployment.network)
-        reply = await deployment.network.fetch(upstream, timeout=TIMEOUT, limit=limit)
-        if not 200 <= reply.status < 300:
-            raise provider.parse_error(reply.status, reply.headers, reply.body)
-    except GatewayError as error:
-        error.provider = error.provider or deployment.provider_name
-        conceal(error, deployment)
-        raise
+    upstream = provider.build_stored(RESPONSES.name, request)
+    if deployment.needs_authorize:
+        upstream = await provider.authorize(upstream, deployment.network)
+    reply = await deployment.network.fetch(upstream, timeout=TIMEOUT, limit=limit)
+    if not 200 <= reply.status < 300:
+        raise refused(deployment, provider.parse_error(reply.status, reply.headers, reply.body))
     return reply
+
+
+def refused(deployment: Deployment, error: GatewayError) -> GatewayError:
+    """A vendor's error, as the client may read it."""
+    error.provider = error.provider or deployment.provider_name
+    conceal(error, deployment)
+    return error
+
+
+def cut_off(event: Body | None) -> GatewayError:
+    """How a stream ended that did not come to its end; `event` is what the vendor said of it."""
+    if event is None:
+        return APIConnectionError("The provider's stream ended before it was complete.")
+    told = event.get("error")
+    message = told.get("message") if isinstance(told, dict) else None
+    return BadGatewayError(str(message or "The provider's stream reported an error."))
 
 
 def in_clients_words(error: GatewayError, at: AtVendor) -> GatewayError:
@@ -60,10 +75,16 @@ def as_clients(response: Body, at: AtVendor, ids: ResponseIds, owner: str) -> Bo
     previous = response.get("previous_response_id")
     if isinstance(previous, str):
         response["previous_response_id"] = ids.seal(previous, at.deployments[0], owner)
-    named = str(response.get("model"))
-    # Vendors add a date to the model's name, so the longest name that it begins with is meant.
-    known = [(d.model.rpartition("/")[2], d.model_name) for d in at.deployments]
-    fitting = [(model, name) for model, name in known if model and named.startswith(model)]
-    if fitting:
-        response["model"] = max(fitting)[1]
+    if (name := _name(str(response.get("model")), at)) is not None:
+        response["model"] = name
     return response
+
+
+def _name(model: str, at: AtVendor) -> str | None:
+    """What clients call the vendor's model; None if they have no name for it, or several."""
+    # Vendors add a date to the model's name, so the longest name that it begins with is meant.
+    known = {(d.model.rpartition("/")[2], d.model_name) for d in at.deployments}
+    fitting = {(named, name) for named, name in known if named and model.startswith(named)}
+    longest = max((len(named) for named, _ in fitting), default=0)
+    names = {name for named, name in fitting if len(named) == longest}
+    return names.pop() if len(names) == 1 else None

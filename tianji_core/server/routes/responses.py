@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.provider import Body
-from tianji_core.server.errors import error_body
+from tianji_core.server.asgi import EVENT_STREAM
+from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.permissions import GuardedRoute, Permission, route
 from tianji_core.translate.surfaces.responses import RESPONSES
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 PATHS = ("/v1/responses", "/responses", "/openai/v1/responses")
 
-Work = Callable[["StoredResponses", Request], Awaitable[Body]]
+Stream = AsyncIterator[bytes]
+Work = Callable[["StoredResponses", Request], Awaitable[Body | Stream]]
 
 
 def routes(app: App) -> list[GuardedRoute]:
@@ -30,6 +32,8 @@ def routes(app: App) -> list[GuardedRoute]:
             serving = app.serving
             try:
                 body = await work(serving.gateway.responses.stored, request)
+                if not isinstance(body, dict):
+                    return await _streamed(body)
             except GatewayError as error:
                 fields = serving.headers.error_fields(error, None)
                 return _json(error_body(error, RESPONSES.name), error.http_status, dict(fields))
@@ -50,7 +54,9 @@ def routes(app: App) -> list[GuardedRoute]:
     return found
 
 
-async def _get(stored: StoredResponses, request: Request) -> Body:
+async def _get(stored: StoredResponses, request: Request) -> Body | Stream:
+    if request.query_params.get("stream", "").lower() in ("true", "1"):
+        return await stored.stream(request.path_params["response_id"], request.scope["principal"], _query(request))
     return await stored.get(request.path_params["response_id"], request.scope["principal"], _query(request))
 
 
@@ -64,6 +70,22 @@ async def _cancel(stored: StoredResponses, request: Request) -> Body:
 
 async def _input_items(stored: StoredResponses, request: Request) -> Body:
     return await stored.input_items(request.path_params["response_id"], request.scope["principal"], _query(request))
+
+
+async def _streamed(pieces: Stream) -> Response:
+    """A stream that has begun; what fails before its first piece is a plain error."""
+    first = await anext(pieces, b"")
+
+    async def whole() -> Stream:
+        yield first
+        try:
+            async for piece in pieces:
+                yield piece
+        except GatewayError as error:
+            yield error_event(error, RESPONSES.name)
+
+    fields = {name.decode(): value.decode() for name, value in EVENT_STREAM}
+    return StreamingResponse(whole(), headers=fields)
 
 
 def _query(request: Request) -> list[tuple[str, str]]:

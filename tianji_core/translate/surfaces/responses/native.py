@@ -19,10 +19,10 @@ _ENVELOPES = tuple(f'"{kind}"'.encode() for kind in _WHOLE)
 class NativeResponses:
     """One stream. Only events that hold the whole response are decoded; see `surfaces.contract.NativeStream`.
 
-    `stamp` may change each such response in place.
+    `model` is put into each such response, unless None, and `stamp` may change it further, in place.
     """
 
-    def __init__(self, model: str, stamp: Callable[[Body], None] | None = None) -> None:
+    def __init__(self, model: str | None, stamp: Callable[[Body], None] | None = None) -> None:
         self._model = model
         self._stamp = stamp
         self._events = SSEDecoder()
@@ -61,7 +61,8 @@ class NativeResponses:
             return b""
         response = data.get("response")
         if isinstance(response, dict):
-            response["model"] = self._model
+            if self._model is not None:
+                response["model"] = self._model
             if self._stamp is not None:
                 self._stamp(response)
             self.usage = chat_usage(response.get("usage")) or self.usage

@@ -103,7 +103,7 @@ class ResponseEvents:
         if self._open != "reasoning":
             out += self._flush() + self._close()
             self._blocks = []
-            out += self._add("reasoning", {"id": f"rs_{self._suffix}_{self._at}", "type": "reasoning", "summary": []})
+            out += self._add("reasoning", {"id": self._item_id("rs"), "type": "reasoning", "summary": []})
             part = {"type": "summary_text", "text": ""}
             out += self._event("response.reasoning_summary_part.added", **self._place, summary_index=0, part=part)
         for block in blocks:
@@ -117,7 +117,7 @@ class ResponseEvents:
         out = b""
         if self._open != kind:
             out += self._flush() + self._close()
-            item = shapes.message_item(f"msg_{self._suffix}_{self._at}", [], "in_progress")
+            item = shapes.message_item(self._item_id("msg"), [], "in_progress")
             out += self._add(kind, item)
             out += self._event("response.content_part.added", **self._place, content_index=0, part=self._part(""))
         self._text += text
@@ -167,6 +167,8 @@ class ResponseEvents:
                 out += self._event("response.custom_tool_call_input.delta", **self._place, delta=given)
                 out += self._event("response.custom_tool_call_input.done", **self._place, input=given)
             else:
+                if not text:
+                    out += self._event("response.function_call_arguments.delta", **self._place, delta="{}")
                 more = {"name": name, "arguments": done["arguments"]}
                 out += self._event("response.function_call_arguments.done", **self._place, **more)
         else:
@@ -197,6 +199,9 @@ class ResponseEvents:
     @property
     def _place(self) -> Body:
         return {"item_id": self._item["id"], "output_index": self._at}
+
+    def _item_id(self, prefix: str) -> str:
+        return f"{prefix}_{self._suffix}_{self._at}"
 
     def _envelope(self, status: str, output: list[Body]) -> Body:
         ident = self._ident or f"resp_{self._suffix}"
