@@ -124,6 +124,8 @@ class ModelRequest:
     client's header fields that the provider named in `forward_headers`, names in lower case. `drop_params` says that
     a parameter whose value the model refuses is to be left out; otherwise the provider raises UnsupportedParamsError.
     `dialect` is what the client speaks (`openai`, `messages`, `responses`), for vendors that serve it in a better way.
+    `native` says that the request goes out in this dialect (`build_native`), and that what is read comes in it: an
+    answer, or what `unwrap_native` makes of a stream.
     """
 
     operation: Operation
@@ -133,6 +135,7 @@ class ModelRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     drop_params: bool = False
     dialect: str = "openai"
+    native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,20 @@ class StreamDecoder(ABC):
         return []
 
 
+class Unwrapper(ABC):
+    """Takes a stream in a client's dialect out of the vendor's own framing.
+
+    `feed` gets the bytes as they arrive, cut anywhere, and gives the dialect's bytes. When the framing itself tells a
+    failure, or makes no sense, set `error`.
+    """
+
+    error: GatewayError | None = None
+
+    @abstractmethod
+    def feed(self, data: bytes) -> bytes:
+        """The dialect's bytes that `data` completes. Raises nothing for what a vendor may send."""
+
+
 class Provider(ABC):
     """A vendor's wire format. See docs/plugins/writing.md for a walk through one."""
 
@@ -204,6 +221,8 @@ class Provider(ABC):
     """Dialects of clients that the vendor speaks itself (`messages`, `responses`, …): see `build_native`."""
     remembers: ClassVar[frozenset[str]] = frozenset()
     """Those of them in which the vendor keeps its answers, unless it is told not to: see `build_stored`."""
+    counts_chat: ClassVar[bool] = False
+    """True if `build_count` takes chats in OpenAI's form too, as the dialect `openai`."""
     fixed_params: ClassVar[frozenset[str]] = frozenset()
     """Parameters that clients may not change where the deployment's row says them: a guardrail at the vendor, say."""
     relays: ClassVar[bool] = False
@@ -231,14 +250,24 @@ class Provider(ABC):
         Raises UnsupportedCapabilityError or BadRequestError for what cannot be said to this vendor.
         """
 
+    def speaks(self, dialect: str, model: str) -> bool:
+        """Whether this model is asked in a dialect of clients; for vendors whose models differ there."""
+        return dialect in self.native_dialects
+
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
         """The HTTP request for a body that is in one of `native_dialects` already. `request.body` is that body, with
-        the vendor's name of the model; the answer goes to the client as it comes.
+        the vendor's name of the model and the row's own members; the answer goes to the client as it comes.
         """
         raise UnsupportedCapabilityError(f"Provider {self.name!r} does not speak {dialect}.", provider=self.name)
 
+    def unwrap_native(self, dialect: str, request: ModelRequest) -> Unwrapper | None:
+        """What takes a dialect's stream out of the vendor's own framing. None if there is none, and its bytes come as
+        the dialect has them.
+        """
+        return None
+
     def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
-        """The request that has the vendor count a prompt in one of `native_dialects` (answered with `input_tokens`).
+        """The request that has the vendor count a prompt in one of `native_dialects`, or a chat if it `counts_chat`.
 
         None if it does not count; then the gateway does.
         """
@@ -247,6 +276,10 @@ class Provider(ABC):
     def build_stored(self, dialect: str, request: StoredRequest) -> UpstreamRequest:
         """The request about an answer that the vendor keeps, in one of `remembers`."""
         raise UnsupportedCapabilityError(f"Provider {self.name!r} keeps no {dialect}.", provider=self.name)
+
+    def parse_count(self, answer: Body) -> int:
+        """The tokens that the vendor has counted. Raises KeyError, TypeError or ValueError if it makes no sense."""
+        return int(answer["input_tokens"])
 
     # The next three are for the few vendors that need them; one that is not overridden costs nothing.
 

@@ -22,7 +22,16 @@ from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import count_tokens, docs, health, listing, model_info, models_api, responses
+from tianji_core.server.routes import (
+    count_tokens,
+    docs,
+    health,
+    listing,
+    model_info,
+    models_api,
+    responses,
+    utilities,
+)
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
@@ -94,6 +103,7 @@ class App:
             *model_info.routes(self),
             *count_tokens.routes(self),
             *responses.routes(self),
+            *utilities.routes(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]

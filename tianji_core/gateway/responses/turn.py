@@ -35,6 +35,7 @@ class Turn:
     """
 
     name = RESPONSES.name
+    same = RESPONSES.same
 
     def __init__(
         self,

@@ -43,6 +43,10 @@ class Surface(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def same(self) -> frozenset[str]:
+        """Parameters of chat that the dialect has by the same name: what a row says of them holds for it too."""
+
     def to_chat(self, body: Body) -> Body:
         """The chat request that asks for the same. Raises BadRequestError."""
 

@@ -49,6 +49,8 @@ class VertexProvider(Provider):
 
     name: ClassVar[str] = "vertex_ai"
     takes_metadata: ClassVar[bool] = True  # for Claude's `metadata.user_id`
+    native_dialects: ClassVar[frozenset[str]] = frozenset({"messages"})
+    counts_chat: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = operations.CAPABILITIES.having(operations=("rerank",))
     api_base_env: ClassVar[tuple[str, ...]] = ("VERTEXAI_API_BASE", "VERTEX_API_BASE")
     forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
@@ -82,6 +84,9 @@ class VertexProvider(Provider):
             return self.capabilities.features & partners.FEATURES
         return operations.features(bare_name(model))
 
+    def speaks(self, dialect: str, model: str) -> bool:
+        return dialect == "messages" and self._publisher(model, "chat") is self._claude
+
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         if self._place.project is None and self._credential is not None:
             self._place.project = await self._credential.find_project(network)
@@ -90,7 +95,18 @@ class VertexProvider(Provider):
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation not in self.capabilities.operations:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        built = self._publisher(request.model, request.operation).build(request)
+        return self._with_fields(self._publisher(request.model, request.operation).build(request))
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        return self._with_fields(self._claude.build_native(request))
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        if self._publisher(request.model, "chat") is not self._claude:
+            return None
+        return self._with_fields(self._claude.build_count(dialect, request))
+
+    def _with_fields(self, built: UpstreamRequest) -> UpstreamRequest:
+        """The request with the header fields of the deployment."""
         fields = {**dict(built.headers), **self._extra}
         if betas := join_betas(self._extra.get(HEADER), dict(built.headers).get(HEADER)):
             fields[HEADER] = betas

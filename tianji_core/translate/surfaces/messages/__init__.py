@@ -18,6 +18,7 @@ class Messages:
     """The surface `messages`; see `surfaces.contract.Surface`."""
 
     name = "messages"
+    same = frozenset({"max_tokens", "temperature", "top_p"})
 
     def to_chat(self, body: Body) -> Body:
         if not isinstance(body.get("messages"), list):

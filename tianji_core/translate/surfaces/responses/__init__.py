@@ -7,7 +7,7 @@ from typing import Any
 from tianji_core.api.provider import Body
 from tianji_core.translate.surfaces.contract import Events, NativeStream
 from tianji_core.translate.surfaces.responses.native import NativeResponses
-from tianji_core.translate.surfaces.responses.request import responses_to_chat
+from tianji_core.translate.surfaces.responses.request import SAME, responses_to_chat
 from tianji_core.translate.surfaces.responses.response import chat_to_response, chat_usage
 from tianji_core.translate.surfaces.responses.stream import ResponseEvents
 
@@ -16,6 +16,7 @@ class Responses:
     """The surface `responses`; see `surfaces.contract.Surface`."""
 
     name = "responses"
+    same = frozenset(SAME)
 
     def to_chat(self, body: Body) -> Body:
         return responses_to_chat(body)

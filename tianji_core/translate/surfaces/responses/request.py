@@ -8,9 +8,7 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.translate.surfaces.responses.items import messages_of
 
-_SAME = (
-    "model",
-    "stream",
+SAME = (
     "temperature",
     "top_p",
     "parallel_tool_calls",
@@ -21,6 +19,7 @@ _SAME = (
     "prompt_cache_retention",
     "top_logprobs",
 )
+"""Parameters that chat has by the same name."""
 _TRANSLATED = frozenset({"input", "instructions", "max_output_tokens", "tools", "tool_choice", "text", "reasoning"})
 _RESPONSES_ONLY = frozenset(
     {
@@ -44,7 +43,7 @@ def responses_to_chat(body: Body) -> Body:
     """The chat request that asks for the same. Raises BadRequestError for what only OpenAI's own API has."""
     if body.get("background") is True:
         raise BadRequestError("background is not supported for this model.", param="background")
-    chat: Body = {key: body[key] for key in _SAME if body.get(key) is not None}
+    chat: Body = {key: body[key] for key in ("model", "stream", *SAME) if body.get(key) is not None}
     chat["messages"] = _messages(body)
     if body.get("max_output_tokens") is not None:
         chat["max_tokens"] = body["max_output_tokens"]
