@@ -27,6 +27,7 @@ class FakeOpenAI:
     """OpenAI's Responses with their memory: every answer repeats what was said before it."""
 
     def __init__(self):
+        self.encrypted = secrets.token_hex(8)  # only this account can read it
         self.kept = {}
         self.asked = []
 
@@ -35,12 +36,19 @@ class FakeOpenAI:
         _, _, rest = request.path.partition("/responses")
         if rest == "/input_tokens":
             return Answer.json({"object": "response.input_tokens", "input_tokens": 11})
+        if rest == "/compact":
+            usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+            made = {"type": "compaction", "id": "cmp_1", "encrypted_content": self.encrypted}
+            return Answer.json({"id": "resp_c", "object": "response.compaction", "output": [made], "usage": usage})
         if rest:
             return self.about(request, *rest.strip("/").split("/"))
         body = request.json()
         previous = body.get("previous_response_id")
         if previous is not None and previous not in self.kept:
             return no(400, f"Previous response with id '{previous}' not found.")
+        given = body["input"] if isinstance(body["input"], list) else []
+        if any(item.get("encrypted_content", self.encrypted) != self.encrypted for item in given):
+            return no(400, "The encrypted content could not be verified.")
         said = [*(self.kept[previous]["said"] if previous else []), *texts(body["input"])]
         response = {
             "id": f"resp_{secrets.token_hex(24)}",
@@ -51,12 +59,25 @@ class FakeOpenAI:
             "model": "gpt-5-2025-08-07",
             "previous_response_id": previous,
             "store": body.get("store", True),
-            "output": [message(" ".join(said))],
+            "output": self.output(said, body, given),
             "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5},
         }
         if response["store"]:
             self.kept[response["id"]] = {"said": said, "response": response}
         return streamed(response) if body.get("stream") else Answer.json(response)
+
+    def output(self, said, body, given):
+        """With tools two calls side by side, until their results are there."""
+        thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+        if "reasoning.encrypted_content" in body.get("include", ()):
+            thought["encrypted_content"] = self.encrypted
+        results = [item["output"] for item in given if item.get("type") == "function_call_output"]
+        if body.get("tools") and not results:
+            call = {"type": "function_call", "name": "f", "status": "completed"}
+            return [thought] + [
+                {**call, "id": f"fc_{n}", "call_id": f"call_{n}", "arguments": f"[{n}]"} for n in (1, 2)
+            ]
+        return [*([thought] if body.get("include") else []), message(" ".join([*said, *results]))]
 
     def about(self, request, ident, action=""):
         found = self.kept.get(ident)
@@ -99,9 +120,11 @@ def texts(given):
 def streamed(response, after=-1):
     begun = {**response, "status": "in_progress", "output": []}
     delta = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": "…"}
+    items = [item for item in response["output"] if item["type"] != "message"]
     events = [
         {"type": "response.created", "response": begun},
         {"type": "response.output_text.delta", **delta},
+        *({"type": "response.output_item.done", "output_index": n, "item": item} for n, item in enumerate(items)),
         {"type": "response.completed", "response": response},
     ]
     told = [{**event, "sequence_number": n} for n, event in enumerate(events)]
@@ -159,7 +182,7 @@ def config(vendors, config_beside, fake_upstream, tmp_path, monkeypatch):
 def test_a_conversation_stays_with_its_account(serving, config, vendors, stream, tmp_path):
     async def main():
         async with serving(config()) as client, serving(config()) as replica:
-            for _ in range(6):
+            for _ in range(20):
                 asked = {"model": "m", "input": "a", "stream": stream}
                 first = whole(await client.post("/v1/responses", asked, headers=ADA))
                 asked = {**asked, "input": "b", "previous_response_id": first["id"]}
@@ -308,5 +331,153 @@ def test_background_at_the_vendor(serving, config, vendors, stream):
             assert (await client.get(path, headers=ADA)).json()["status"] == "queued"
             cancelled = (await client.post(path + "/cancel", headers=ADA)).json()
             assert (cancelled["id"], cancelled["status"]) == (made["id"], "cancelled")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_reasoning_goes_back_to_who_encrypted_it(serving, config, vendors, stream):
+    """As Codex asks: nothing stored, encrypted reasoning, tool calls side by side. Any other account would refuse."""
+    tools = [{"type": "function", "name": "f", "parameters": {"type": "object"}}]
+    more = {"model": "m", "stream": stream, "store": False, "include": ["reasoning.encrypted_content"], "tools": tools}
+
+    async def main():
+        async with serving(config()) as client, serving(config()) as replica:
+            for _ in range(20):
+                history = [{"role": "user", "content": "a"}]
+                answer = await client.post("/v1/responses", {**more, "input": history}, headers=ADA)
+                if stream:
+                    told = [e["item"] for e in events(answer) if e["type"] == "response.output_item.done"]
+                    assert told == whole(answer)["output"]
+                items = whole(answer)["output"]
+                assert [item["type"] for item in items] == ["reasoning", "function_call", "function_call"]
+                calls = [item["call_id"] for item in items[1:]]
+                history += [{n: v for n, v in item.items() if n != "id"} for item in items]
+                history += [{"type": "function_call_output", "call_id": c, "output": f"of {c}"} for c in calls]
+                answer = await replica.post("/v1/responses", {**more, "input": history}, headers=ADA)
+                assert answer.status == 200
+                assert whole(answer)["output"][1]["content"][0]["text"] == "a of call_1 of call_2"
+            history += [{n: v for n, v in item.items() if n != "id"} for item in whole(answer)["output"]]
+            for model in ("one", "two"):  # one of which cannot read it
+                asked = {**more, "model": model, "input": history}
+                assert (await client.post("/v1/responses", asked, headers=ADA)).status == 200
+
+    asyncio.run(main())
+    assert all(vendor.asked for vendor in vendors)
+    assert not any(b"tianji" in request.body for vendor in vendors for request in vendor.asked)
+
+
+def test_one_account_has_nothing_to_mark(serving, config, vendors):
+    """Then nothing of the stream is looked at but what has to be."""
+    asked = {"model": "one", "input": "a", "store": False, "include": ["reasoning.encrypted_content"]}
+
+    async def main():
+        path = config()
+        written = json.loads(path.read_text())
+        written["model_list"] = [row for row in written["model_list"] if row["model_name"] == "one"]
+        path.write_text(json.dumps(written))
+        async with serving(path) as client:
+            made = (await client.post("/v1/responses", asked, headers=ADA)).json()
+            assert made["output"][0]["encrypted_content"] == vendors[0].encrypted
+
+    asyncio.run(main())
+
+
+def test_tokens_are_counted_where_the_conversation_is(serving, config, vendors):
+    async def main():
+        async with serving(config()) as client:
+            made = (await client.post("/v1/responses", {"model": "two", "input": "a"}, headers=ADA)).json()["id"]
+            asked = {"model": "two", "input": "b", "previous_response_id": made, "store": True, "metadata": {}}
+            for path in ("/v1/responses", "/responses", "/openai/v1/responses"):
+                answer = await client.post(f"{path}/input_tokens", asked, headers=ADA)
+                assert answer.json() == {"object": "response.input_tokens", "input_tokens": 11}
+            sent = vendors[1].asked[-1].json()
+            assert sent == {"model": "gpt-5-2025", "input": "b", "previous_response_id": made.partition(".")[0]}
+            answer = await client.post("/v1/responses/input_tokens", {"model": "chat", "input": "hello"}, headers=ADA)
+            assert answer.json()["input_tokens"] > 0
+            answer = await client.post("/v1/responses/input_tokens", {**asked, "model": "one"}, headers=ADA)
+            assert (answer.status, answer.error["param"]) == (400, "previous_response_id")
+
+    asyncio.run(main())
+
+
+def test_compaction(serving, config, vendors):
+    async def main():
+        async with serving(config()) as client:
+            asked = {"model": "m", "input": "a long story"}
+            for _ in range(6):
+                made = (await client.post("/v1/responses/compact", asked, headers=ADA)).json()
+                assert made["object"] == "response.compaction"
+                history = [*made["output"], {"role": "user", "content": "and?"}]
+                answer = await client.post("/v1/responses", {"model": "m", "input": history}, headers=ADA)
+                assert answer.status == 200
+            answer = await client.post("/v1/responses/compact", {**asked, "model": "chat"}, headers=ADA)
+            assert (answer.status, answer.error["param"]) == (400, "model")
+
+    asyncio.run(main())
+
+
+def test_conversations_are_the_vendors(serving, config, vendors):
+    async def main():
+        async with serving(config()) as client:
+            asked = {"model": "one", "input": "a", "conversation": "conv_1"}
+            assert (await client.post("/v1/responses", asked, headers=ADA)).status == 200
+            assert vendors[0].asked[-1].json()["conversation"] == "conv_1"
+            answer = await client.post("/v1/responses", {**asked, "model": "chat"}, headers=ADA)
+            assert (answer.status, answer.error["param"]) == (400, "conversation")
+
+    asyncio.run(main())
+
+
+GUARD = """
+    from tianji_core.api.guardrail import Allow, Guardrail, Rewrite
+
+    class Guard(Guardrail):
+        stages = frozenset({"pre_call", "post_call"})
+
+        async def check(self, stage, payload):
+            body = payload.request if stage == "pre_call" else payload.response
+            if "secret" not in str(body):
+                return Allow()
+            return Rewrite(eval(str(body).replace("secret", "***")))
+
+    def guard(settings):
+        return Guard()
+"""
+
+
+def test_a_guardrail_that_rewrites(serving, config, vendors, config_beside):
+    """What the vendor keeps is what was judged, or it is not gone on with."""
+
+    def guarded(*modes):
+        written = json.loads(config().read_text())
+        rows = [{"guardrail_name": m, "litellm_params": {"guardrail": "guard.guard", "mode": m}} for m in modes]
+        for row in rows:
+            row["litellm_params"]["default_on"] = True
+        return config_beside({**written, "guardrails": rows}, guard=GUARD)
+
+    async def main():
+        async with serving(guarded("pre_call")) as client:
+            made = (await client.post("/v1/responses", {"model": "one", "input": "a"}, headers=ADA)).json()["id"]
+            asked = {"model": "one", "input": "a secret", "previous_response_id": made}
+            answer = await client.post("/v1/responses", asked, headers=ADA)
+            assert (answer.status, answer.error["param"]) == (400, "previous_response_id")
+            assert "a guardrail has changed" in answer.error["message"]
+        async with serving(guarded("post_call")) as client:
+            for stream in (False, True):
+                asked = {"model": "one", "input": "my secret", "stream": stream, "store": True}
+                made = whole(await client.post("/v1/responses", asked, headers=ADA))
+                assert "secret" not in json.dumps(made)
+                assert "." not in made["id"]
+                found = await client.get(f"/v1/responses/{made['id']}", headers=ADA)
+                assert found.json() == made
+            asked = {"model": "one", "input": "my secret", "background": True}
+            made = (await client.post("/v1/responses", asked, headers=ADA)).json()
+            while (found := (await client.get(f"/v1/responses/{made['id']}", headers=ADA)).json())["status"] == made[
+                "status"
+            ]:
+                await asyncio.sleep(0.01)
+            assert "background" not in vendors[0].asked[-1].json()
+            assert "secret" not in json.dumps(found)
 
     asyncio.run(main())

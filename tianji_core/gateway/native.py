@@ -46,7 +46,7 @@ def native_request(call: Call, deployment: Deployment, model: str) -> ModelReque
     body: Body = {
         name: value for name, value in deployment.defaults.items() if name not in PARAMS["chat"] or name in surface.same
     }
-    body.update(call.native or {})
+    body.update(surface.for_vendor(call.native or {}, deployment.id))
     for name in deployment.dropped_params - _KEPT:
         body.pop(name, None)
     for place in deployment.dropped_places + call.options.dropped:

@@ -71,8 +71,13 @@ class ModelTable:
                 self._resolved[name] = target
         return target
 
-    def only(self, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError]) -> ModelTable:
-        """The same table for one call, which may go to some deployments only; a name without any raises `refusal`."""
+    def only(
+        self, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError] | None = None
+    ) -> ModelTable:
+        """The same table for one call, which may go to some deployments only.
+
+        A name without any of them raises `refusal`; without one, it stands for what it always does.
+        """
         return _Part(self, wanted, refusal)
 
     def listed(self) -> Sequence[tuple[str, Deployment]]:
@@ -99,7 +104,7 @@ class _Part(ModelTable):
     """See `ModelTable.only`."""
 
     def __init__(
-        self, whole: ModelTable, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError]
+        self, whole: ModelTable, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError] | None
     ) -> None:
         self._whole = whole
         self._wanted = wanted
@@ -111,9 +116,9 @@ class _Part(ModelTable):
         if target is None:
             return None
         left = tuple(deployment for deployment in target.deployments if self._wanted(deployment))
-        if not left:
+        if not left and self._refusal is not None:
             raise self._refusal(name)
-        return replace(target, deployments=left)
+        return replace(target, deployments=left) if left else target
 
 
 def _compile(name: str) -> re.Pattern[str]:

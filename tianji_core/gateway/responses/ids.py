@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from tianji_core.routing import Deployment
+from tianji_core.translate.surfaces.responses import RESPONSES
 
 _FORM = re.compile(r"([A-Za-z0-9_-]{1,200})\.([A-Za-z0-9_-]{32})")
 _PLACE, _ACCOUNT, _OWNER, _MAC = 4, 5, 6, 9
@@ -33,6 +34,12 @@ class AtVendor:
     deployments: tuple[Deployment, ...]
 
 
+def keeps(deployment: Deployment) -> bool:
+    """Whether the vendor keeps its answers itself."""
+    provider, name = deployment.provider, RESPONSES.name
+    return name in provider.native_dialects and name in provider.remembers and deployment.mock_response is None
+
+
 class ResponseIds:
     """Seals ids and opens them again."""
 
@@ -40,10 +47,19 @@ class ResponseIds:
         self._key = blake2b(secret, digest_size=32, person=b"tianji-response").digest()
         self._marks: dict[str, bytes] = {}
         self._places: dict[bytes, dict[bytes, list[Deployment]]] = {}
+        accounts_with_memory = set()
         for deployment in deployments:
             mark = self._mark(deployment)
             accounts = self._places.setdefault(mark[:_PLACE], {})
             accounts.setdefault(mark[_PLACE:], []).append(deployment)
+            if keeps(deployment):
+                accounts_with_memory.add(mark)
+        self.several = len(accounts_with_memory) > 1
+        """Whether there are accounts of which one cannot read what another has encrypted."""
+
+    def account(self, deployment_id: str) -> str:
+        """The account behind a deployment, as a text that says nothing."""
+        return base64.urlsafe_b64encode(self._marks.get(deployment_id, b"")).decode()
 
     def seal(self, vendor_id: str, deployment: Deployment, owner: str) -> str:
         """The id that the client gets; a vendor's id that has not the form of one stays bare, and leads nowhere."""

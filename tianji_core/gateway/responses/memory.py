@@ -13,16 +13,17 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.config import Settings
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.native import speaks_natively
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.responses.background import Background
-from tianji_core.gateway.responses.ids import AtVendor, ResponseIds
+from tianji_core.gateway.responses.ids import AtVendor, ResponseIds, keeps
 from tianji_core.gateway.responses.kept import Answer, Conversation, KeptResponses
 from tianji_core.gateway.responses.stored import StoredResponses
-from tianji_core.gateway.responses.turn import Turn
+from tianji_core.gateway.responses.turn import Compaction, Turn
 from tianji_core.routing import Deployment
 from tianji_core.store import StoreUnavailableError
 from tianji_core.telemetry import get_logger
-from tianji_core.translate.surfaces.responses import RESPONSES
+from tianji_core.translate.surfaces.responses import COMPACTION
 
 if TYPE_CHECKING:
     from tianji_core.gateway.gateway import Gateway
@@ -31,6 +32,8 @@ log = get_logger("tianji.calls")
 
 DAY = 24 * 3600
 MEBIBYTE = 1024 * 1024
+_OF_ANSWERS = ("background", "store", "stream", "stream_options")
+"""Members of a request that say what becomes of its answer."""
 _LENGTH = len("resp_") + 32
 T = TypeVar("T")
 
@@ -71,10 +74,26 @@ class ResponseMemory:
         background = asked.get("background")
         if background is not None and not isinstance(background, bool):
             raise BadRequestError("background must be a boolean.", param="background")
+        conversation = asked.get("conversation")
+        if conversation is not None and not self._is_kept_by_vendor(asked):
+            raise BadRequestError("This model's vendor has no conversations.", param="conversation")
         ident = "resp_" + secrets.token_hex(16) if self._keeps(asked) else None
         if ident is not None and (asked.get("store") or background) and not self._is_kept_by_vendor(asked):
             await self.kept.check()
         return Turn(self, principal.owner, asked, ident=ident, before=before)
+
+    async def compaction(self, asked: Any, principal: Principal) -> Compaction:
+        """The same for a request to make one item of a conversation."""
+        if isinstance(asked, dict):
+            asked = {name: value for name, value in asked.items() if name not in _OF_ANSWERS}
+        turn = await self.turn(asked, principal)
+        return Compaction(self, principal.owner, turn.asked, ident=None, before=turn.before)
+
+    async def prompt(self, asked: Any, principal: Principal) -> Turn:
+        """The same for a request whose tokens are to be counted."""
+        if isinstance(asked, dict):
+            asked = {name: value for name, value in asked.items() if name not in _OF_ANSWERS}
+        return await self.turn(asked, principal)
 
     def _keeps(self, asked: Body) -> bool:
         """Whether the answer is to be kept here, if the vendor does not: see docs/guides/responses.md."""
@@ -125,6 +144,29 @@ class ResponseMemory:
 
         return replace(pipeline, models=pipeline.models.only(keeps, refusal))
 
+    def speaking(self, pipeline: Pipeline, call: Call, why: BadRequestError) -> Pipeline:
+        """The pipeline for a call that only vendors of Responses understand; `why` is what others are spared."""
+
+        def speaks(deployment: Deployment) -> bool:
+            return speaks_natively(call, deployment, deployment.model)
+
+        return replace(pipeline, models=pipeline.models.only(speaks, lambda name: why))
+
+    def compacting(self, pipeline: Pipeline, call: Call) -> Pipeline:
+        """The pipeline for a call that only vendors with compaction can answer."""
+
+        def refusal(name: str) -> BadRequestError:
+            return BadRequestError(f"Model {name!r} cannot compact a conversation.", param="model")
+
+        def compacts(deployment: Deployment) -> bool:
+            return COMPACTION in deployment.provider.native_dialects and call.native is not None
+
+        return replace(pipeline, models=pipeline.models.only(compacts, refusal))
+
+    def preferring(self, pipeline: Pipeline, account: str) -> Pipeline:
+        """The pipeline for a call with reasoning in it that one account can read: through that, where it serves."""
+        return replace(pipeline, models=pipeline.models.only(lambda d: self.ids.account(d.id) == account))
+
     def bound(self, pipeline: Pipeline, call: Call, before: AtVendor) -> Pipeline:
         """The pipeline for a call that goes on with what a vendor keeps: only through that vendor's account."""
         known = {deployment.id for deployment in before.deployments}
@@ -161,12 +203,6 @@ class ResponseMemory:
         await self.background.aclose()
         if self._writing:
             await asyncio.wait(self._writing)
-
-
-def keeps(deployment: Deployment) -> bool:
-    """Whether the vendor keeps its answers itself."""
-    provider, name = deployment.provider, RESPONSES.name
-    return name in provider.native_dialects and name in provider.remembers and deployment.mock_response is None
 
 
 def _secret(gateway: Gateway) -> bytes:

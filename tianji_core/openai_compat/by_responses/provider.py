@@ -25,9 +25,26 @@ from tianji_core.openai_compat.by_responses.stream import ResponsesDecoder
 from tianji_core.openai_compat.openai_models import OpenAIModels, adjust_params
 from tianji_core.openai_compat.provider import PATHS
 from tianji_core.translate.stops import StopCutter, stops_of
+from tianji_core.translate.surfaces.responses import COMPACTION
 
 PREFIX = "responses/"
 """Before a model's name: it is to be served through Responses."""
+COUNTED = frozenset(
+    {
+        "conversation",
+        "input",
+        "instructions",
+        "model",
+        "parallel_tool_calls",
+        "previous_response_id",
+        "reasoning",
+        "text",
+        "tool_choice",
+        "tools",
+        "truncation",
+    }
+)
+"""Members of a request that the vendor takes for counting its tokens."""
 ANTHROPICS = frozenset({"top_k"})
 """What clients of Messages send and none of these models takes: left out, as such clients do not know whom they ask."""
 MAX_USER = 64
@@ -45,8 +62,8 @@ class ByResponses(OpenAIModels):
     a dialect whose reasoning only survives there; everything else as it comes.
     """
 
-    native_dialects = frozenset({"responses"})
-    remembers = native_dialects
+    native_dialects = frozenset({"responses", COMPACTION})
+    remembers = frozenset({"responses"})
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
@@ -87,7 +104,17 @@ class ByResponses(OpenAIModels):
             supported -= frozenset(NEUTRAL)
         return supported | {"web_search_options"} if self.family(model).thinks else supported
 
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        if dialect != "responses":
+            return None
+        body = {name: value for name, value in request.body.items() if name in COUNTED}
+        body["model"] = self.responses_model(request.model)
+        return self.build_stored(dialect, StoredRequest("POST", ("input_tokens",), body=body))
+
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        if dialect == COMPACTION:
+            body = {**request.body, "model": self.responses_model(request.model)}
+            return self.build_stored(dialect, StoredRequest("POST", ("compact",), body=body))
         self.check_credential()
         request.body["model"] = self.responses_model(request.model)
         return UpstreamRequest("POST", self.responses_url(), self._headers.copy(), orjson.dumps(request.body))

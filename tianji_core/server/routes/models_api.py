@@ -42,6 +42,7 @@ from tianji_core.translate.surfaces.messages import MESSAGES
 from tianji_core.translate.surfaces.responses import RESPONSES
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.responses.turn import Turn
     from tianji_core.server.app import App, Serving
 
 log = get_logger("tianji.server")
@@ -61,7 +62,7 @@ _SUFFIXES: dict[Operation, str] = {
 }
 _DIALECTS: tuple[tuple[Surface, tuple[str, ...]], ...] = (
     (MESSAGES, ("/v1/messages",)),
-    (RESPONSES, responses.PATHS),
+    (RESPONSES, (*responses.PATHS, *(f"{path}/compact" for path in responses.PATHS))),
 )
 _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:path}")
 
@@ -151,7 +152,8 @@ class ResponsesEndpoint(ModelEndpoint):
     async def _asked(
         self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
     ) -> DialectCall:
-        turn = await serving.gateway.responses.turn(body, principal)
+        memory = serving.gateway.responses
+        turn: Turn = await (memory.compaction if scope["path"].endswith("/compact") else memory.turn)(body, principal)
         return turn.begin(read_dialect_call(turn, scope, headers, turn.body, principal))
 
 

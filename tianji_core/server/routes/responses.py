@@ -11,14 +11,15 @@ from starlette.responses import Response, StreamingResponse
 
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.provider import Body
-from tianji_core.server.asgi import EVENT_STREAM
+from tianji_core.server.asgi import EVENT_STREAM, parse_json, read_body
 from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.requests import read_dialect_call
 from tianji_core.translate.surfaces.responses import RESPONSES
 
 if TYPE_CHECKING:
     from tianji_core.gateway.responses.stored import StoredResponses
-    from tianji_core.server.app import App
+    from tianji_core.server.app import App, Serving
 
 PATHS = ("/v1/responses", "/responses", "/openai/v1/responses")
 
@@ -35,14 +36,26 @@ def routes(app: App) -> list[GuardedRoute]:
                 if not isinstance(body, dict):
                     return await _streamed(body)
             except GatewayError as error:
-                fields = serving.headers.error_fields(error, None)
-                return _json(error_body(error, RESPONSES.name), error.http_status, dict(fields))
+                return _failed(serving, error)
             return _json(body)
 
         return endpoint
 
+    async def count(request: Request) -> Response:
+        serving, scope = app.serving, request.scope
+        headers = dict(scope["headers"])
+        try:
+            body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+            turn = await serving.gateway.responses.prompt(body, scope["principal"])
+            call = turn.begin(read_dialect_call(turn, scope, headers, turn.body, scope["principal"])).call
+            tokens = await turn.count(call, serving.gateway.pipeline)
+        except GatewayError as error:
+            return _failed(serving, error)
+        return _json({"object": "response.input_tokens", "input_tokens": tokens})
+
     found = []
     for base in PATHS:
+        found.append(route(f"{base}/input_tokens", count, Permission.CALL_MODELS, methods=["POST"]))
         one = base + "/{response_id}"
         for method, path, work in (
             ("GET", one, _get),
@@ -90,6 +103,10 @@ async def _streamed(pieces: Stream) -> Response:
 
 def _query(request: Request) -> list[tuple[str, str]]:
     return request.query_params.multi_items()
+
+
+def _failed(serving: Serving, error: GatewayError) -> Response:
+    return _json(error_body(error, RESPONSES.name), error.http_status, dict(serving.headers.error_fields(error, None)))
 
 
 def _json(body: Body, status: int = 200, fields: dict[bytes, bytes] | None = None) -> Response:

@@ -50,6 +50,9 @@ class Surface(Protocol):
     def to_chat(self, body: Body) -> Body:
         """The chat request that asks for the same. Raises BadRequestError."""
 
+    def for_vendor(self, body: Body, deployment_id: str) -> Body:
+        """A request in the dialect for one that speaks it: without what only other vendors could read."""
+
     def answer(self, chat: Body, asked: Body) -> Body:
         """A chat answer in the dialect; `asked` is the request in the dialect."""
 

@@ -30,6 +30,9 @@ class Messages:
             raise BadRequestError("max_tokens: Field required.", param="max_tokens")
         return messages_to_chat(body)
 
+    def for_vendor(self, body: Body, deployment_id: str) -> Body:
+        return body
+
     def answer(self, chat: Body, asked: Body) -> Body:
         return chat_to_message(chat)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import is_
 from typing import Any
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
-from tianji_core.translate.surfaces.responses.items import is_packed
+from tianji_core.translate.surfaces.responses.items import is_packed, unmarked
+from tianji_core.translate.tool_ids import plain_id
 
 _PREFIXES = {
     "message": "msg",
@@ -51,17 +53,44 @@ def _item(given: Any, index: int, suffix: str) -> Body:
 
 def said_again(items: Iterable[Body]) -> list[Body]:
     """Kept items as a vendor of Responses takes them that has not kept them."""
-    return [_said_again(item) for item in items if not _is_foreign(item)]
+    return [_said_again(item) for item in items]
 
 
-def without_foreign(items: list[Any]) -> list[Any]:
-    """The items without reasoning of other vendors, which this one could not read; the same list if there is none."""
-    kept = [item for item in items if not _is_foreign(item)]
-    return kept if len(kept) < len(items) else items
+def said_to(body: Body, account: str | None) -> Body:
+    """A request for a vendor of Responses, by one of its accounts: nothing in it that only others could read.
+
+    Reasoning of other vendors and other accounts is left out, and what Gemini puts into the ids of calls.
+    """
+    given = body.get("input")
+    if not isinstance(given, list):
+        return body
+    items = [said for item in given if (said := _said_to(item, account)) is not None]
+    same = len(items) == len(given) and all(map(is_, items, given))
+    return body if same else {**body, "input": items}
 
 
-def _is_foreign(item: Any) -> bool:
-    return isinstance(item, dict) and item.get("type") == "reasoning" and is_packed(item.get("encrypted_content"))
+def last_account(items: Any) -> str | None:
+    """The account that has encrypted the last item that says so."""
+    for item in reversed(items) if isinstance(items, list) else ():
+        if isinstance(item, dict) and "encrypted_content" in item:
+            account, _ = unmarked(item["encrypted_content"])
+            if account is not None:
+                return account
+    return None
+
+
+def _said_to(item: Any, account: str | None) -> Any:
+    if not isinstance(item, dict):
+        return item
+    if "encrypted_content" in item:
+        whose, encrypted = unmarked(item["encrypted_content"])
+        if item.get("type") == "reasoning" and (is_packed(encrypted) or (whose is not None and whose != account)):
+            return None
+        return item if whose is None else {**item, "encrypted_content": encrypted}
+    call_id = item.get("call_id")
+    if isinstance(call_id, str) and (plain := plain_id(call_id)) != call_id:
+        return {**item, "call_id": plain}
+    return item
 
 
 def _said_again(item: Body) -> Body:

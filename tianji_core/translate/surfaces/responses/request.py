@@ -39,15 +39,19 @@ _RESPONSES_ONLY = frozenset(
 _HOSTED = ("web_search", "web_search_preview")
 
 
-def responses_to_chat(body: Body) -> Body:
-    """The chat request that asks for the same. Raises BadRequestError for what only OpenAI's own API has."""
+def responses_to_chat(body: Body, *, lenient: bool = False) -> Body:
+    """The chat request that asks for the same.
+
+    Raises BadRequestError for what only OpenAI's own API has; if `lenient`, such items and tools are put in as they are:
+    for requests that go out untranslated, and that others want to read.
+    """
     if body.get("background") is True:
         raise BadRequestError("background is not supported for this model.", param="background")
     chat: Body = {key: body[key] for key in ("model", "stream", *SAME) if body.get(key) is not None}
-    chat["messages"] = _messages(body)
+    chat["messages"] = _messages(body, lenient)
     if body.get("max_output_tokens") is not None:
         chat["max_tokens"] = body["max_output_tokens"]
-    tools, search = _tools(body.get("tools") or [])
+    tools, search = _tools(body.get("tools") or [], lenient)
     if tools:
         chat["tools"] = tools
         if body.get("tool_choice") is not None:
@@ -64,12 +68,12 @@ def responses_to_chat(body: Body) -> Body:
     return chat
 
 
-def _messages(body: Body) -> list[Body]:
+def _messages(body: Body, lenient: bool) -> list[Body]:
     given = body.get("input")
     if isinstance(given, str):
         messages: list[Body] = [{"role": "user", "content": given}]
     elif isinstance(given, list):
-        messages = messages_of(given)
+        messages = messages_of(given, lenient=lenient)
     else:
         raise BadRequestError("Missing required parameter: 'input'.", param="input")
     instructions = body.get("instructions")
@@ -78,7 +82,7 @@ def _messages(body: Body) -> list[Body]:
     return messages
 
 
-def _tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
+def _tools(tools: list[Any], lenient: bool) -> tuple[list[Body], Body | None]:
     functions: list[Body] = []
     search: Body | None = None
     for index, tool in enumerate(tools):
@@ -90,6 +94,8 @@ def _tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
             functions.append({"type": "function", "function": _custom(tool)})
         elif isinstance(kind, str) and kind.startswith(_HOSTED):
             search = {n: tool[n] for n in ("search_context_size", "user_location") if tool.get(n) is not None}
+        elif lenient:
+            functions.append(tool)
         else:
             raise BadRequestError(
                 f"tools[{index}]: a tool of type {kind!r} runs at OpenAI, and this model is another vendor's.",

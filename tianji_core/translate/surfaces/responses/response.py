@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.encrypted import encrypted_of
 from tianji_core.translate.shapes import as_count, as_object
 from tianji_core.translate.surfaces.responses.items import packed
 
@@ -106,7 +107,9 @@ def reasoning_item(ident: str, text: str, blocks: list[Body]) -> Body:
     item: Body = {"id": ident, "type": "reasoning", "summary": []}
     if text:
         item["summary"] = [{"type": "summary_text", "text": text}]
-    if any(block.get("signature") or block.get("data") for block in blocks):
+    if len(blocks) == 1 and (encrypted := encrypted_of(blocks[0])) is not None:
+        item["encrypted_content"] = encrypted  # OpenAI's own, which it wants back as it was
+    elif any(block.get("signature") or block.get("data") for block in blocks):
         item["encrypted_content"] = packed(blocks)
     return item
 
