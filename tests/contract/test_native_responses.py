@@ -119,7 +119,8 @@ def texts(given):
 
 def streamed(response, after=-1):
     begun = {**response, "status": "in_progress", "output": []}
-    delta = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": "…"}
+    said = [item["content"][0]["text"] for item in response["output"] if item["type"] == "message"]
+    delta = {"item_id": "msg_1", "output_index": 9, "content_index": 0, "delta": "".join(said)}
     items = [item for item in response["output"] if item["type"] != "message"]
     events = [
         {"type": "response.created", "response": begun},

@@ -57,14 +57,14 @@ class Store:
         return self._opened
 
     @property
-    def exists(self) -> bool:
-        """Whether something may be in it: nobody has to make the default database to find nothing there."""
-        return self.configured or self._opened is not None or self._exists()
+    def in_use(self) -> bool:
+        """Whether there is a database: somebody has named one, or it was made once a call needed it."""
+        return self._opened is not None or self.configured or self._exists()
 
     async def start(self) -> None:
         """One more gateway uses this. A database that is away is no reason not to start: it is tried again."""
         self._users += 1
-        if self.configured or self._exists():
+        if self.in_use:
             try:
                 await self.ready()
             except StoreUnavailableError:

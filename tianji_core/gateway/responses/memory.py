@@ -13,7 +13,6 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.config import Settings
 from tianji_core.gateway.call import Call
-from tianji_core.gateway.native import speaks_natively
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.responses.background import Background
 from tianji_core.gateway.responses.ids import AtVendor, ResponseIds, keeps
@@ -127,7 +126,7 @@ class ResponseMemory:
 
     def may_have(self, ident: str) -> bool:
         """Whether an id may be one of the gateway's own: no others are looked for."""
-        return len(ident) == _LENGTH and ident.startswith("resp_") and ident.isascii() and self._store.exists
+        return len(ident) == _LENGTH and ident.startswith("resp_") and ident.isascii() and self._store.in_use
 
     def works_at_vendor(self, call: Call, pipeline: Pipeline) -> bool:
         """Whether a call in the background goes to a vendor that does so itself: none that a guardrail has to see."""
@@ -148,7 +147,8 @@ class ResponseMemory:
         """The pipeline for a call that only vendors of Responses understand; `why` is what others are spared."""
 
         def speaks(deployment: Deployment) -> bool:
-            return speaks_natively(call, deployment, deployment.model)
+            native = call.native is not None and deployment.mock_response is None
+            return native and deployment.provider.speaks(call.dialect, deployment.model)
 
         return replace(pipeline, models=pipeline.models.only(speaks, lambda name: why))
 

@@ -17,7 +17,7 @@ from tianji_core.gateway.responses.follow import FollowedStream, follow
 from tianji_core.gateway.responses.ids import AtVendor
 from tianji_core.gateway.responses.kept import Answer, Conversation
 from tianji_core.translate.surfaces.contract import Events, NativeStream
-from tianji_core.translate.surfaces.responses import COMPACTION, RESPONSES
+from tianji_core.translate.surfaces.responses import COMPACTION, Responses
 from tianji_core.translate.surfaces.responses.history import input_items, last_account, said_again, said_to
 from tianji_core.translate.surfaces.responses.items import marked
 from tianji_core.translate.surfaces.responses.native import NativeResponses
@@ -30,15 +30,12 @@ if TYPE_CHECKING:
     from tianji_core.gateway.responses.memory import ResponseMemory
 
 
-class Turn:
+class Turn(Responses):
     """The surface `responses` for one call; see `surfaces.contract.Surface`. Made by `ResponseMemory.turn`.
 
     `body` is what the call is made of: the client's request, with all that was said before it put into its input, or
     with the vendor's name of the answer that it follows.
     """
-
-    name = RESPONSES.name
-    same = RESPONSES.same
 
     def __init__(
         self,
@@ -72,7 +69,7 @@ class Turn:
 
     def to_chat(self, body: Body) -> Body:
         try:
-            return RESPONSES.to_chat(body)
+            return super().to_chat(body)
         except BadRequestError as error:
             # A vendor of Responses may well understand it, and then nothing has to be said in chat.
             self._unsayable = error
@@ -86,9 +83,6 @@ class Turn:
 
     def for_vendor(self, body: Body, deployment_id: str) -> Body:
         return said_to(body, self._memory.ids.account(deployment_id))
-
-    def native_usage(self, answer: Body) -> dict[str, Any] | None:
-        return RESPONSES.native_usage(answer)
 
     def native_stream(self, model: str) -> NativeStream:
         return NativeResponses(model, self._stamp, self._mark if self._memory.ids.several else None)

@@ -42,8 +42,8 @@ _HOSTED = ("web_search", "web_search_preview")
 def responses_to_chat(body: Body, *, lenient: bool = False) -> Body:
     """The chat request that asks for the same.
 
-    Raises BadRequestError for what only OpenAI's own API has; if `lenient`, such items and tools are put in as they are:
-    for requests that go out untranslated, and that others want to read.
+    Raises BadRequestError for what only OpenAI's own API has; if `lenient`, such items are put in as text: for requests
+    that go out untranslated, and that others want to read.
     """
     if body.get("background") is True:
         raise BadRequestError("background is not supported for this model.", param="background")
@@ -51,7 +51,7 @@ def responses_to_chat(body: Body, *, lenient: bool = False) -> Body:
     chat["messages"] = _messages(body, lenient)
     if body.get("max_output_tokens") is not None:
         chat["max_tokens"] = body["max_output_tokens"]
-    tools, search = _tools(body.get("tools") or [], lenient)
+    tools, search = _tools(body.get("tools") or [])
     if tools:
         chat["tools"] = tools
         if body.get("tool_choice") is not None:
@@ -82,7 +82,7 @@ def _messages(body: Body, lenient: bool) -> list[Body]:
     return messages
 
 
-def _tools(tools: list[Any], lenient: bool) -> tuple[list[Body], Body | None]:
+def _tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
     functions: list[Body] = []
     search: Body | None = None
     for index, tool in enumerate(tools):
@@ -94,14 +94,22 @@ def _tools(tools: list[Any], lenient: bool) -> tuple[list[Body], Body | None]:
             functions.append({"type": "function", "function": _custom(tool)})
         elif isinstance(kind, str) and kind.startswith(_HOSTED):
             search = {n: tool[n] for n in ("search_context_size", "user_location") if tool.get(n) is not None}
-        elif lenient:
-            functions.append(tool)
+        elif isinstance(kind, str):
+            functions.append(tool)  # it runs at OpenAI, whose models are told of it by chat too
         else:
+            raise BadRequestError(f"tools[{index}] must be an object with a type.", param="tools")
+    return functions, search
+
+
+def check_tools(tools: Any) -> None:
+    """Raises BadRequestError for tools that run at OpenAI, which nobody else has."""
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if isinstance(kind, str) and kind not in ("function", "custom") and not kind.startswith(_HOSTED):
             raise BadRequestError(
                 f"tools[{index}]: a tool of type {kind!r} runs at OpenAI, and this model is another vendor's.",
                 param="tools",
             )
-    return functions, search
 
 
 def _custom(tool: Body) -> Body:
@@ -120,7 +128,9 @@ def _add_choice(chat: Body, choice: Any) -> None:
         chat["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
     elif kind == "allowed_tools":
         allowed = {tool.get("name") for tool in choice.get("tools") or () if isinstance(tool, dict)}
-        chat["tools"] = [tool for tool in chat["tools"] if tool["function"]["name"] in allowed]
+        chat["tools"] = [
+            tool for tool in chat["tools"] if "function" not in tool or tool["function"]["name"] in allowed
+        ]
         chat["tool_choice"] = choice.get("mode") or "auto"
 
 
