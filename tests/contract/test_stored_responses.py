@@ -72,6 +72,8 @@ def calls(request):
         call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"a": 1}}
         content = [{"type": "text", "text": str(results[-1])}] if results else [thinking, call]
         answer = {"id": "msg_1", "type": "message", "role": "assistant", "content": content, "usage": usage}
+        if body.get("stream"):
+            return message_stream(answer)
         return Answer.json({**answer, "stop_reason": "end_turn" if results else "tool_use"})
     results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
     call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
@@ -84,6 +86,25 @@ def calls(request):
     whole = json.loads(answer.body)
     whole["choices"][0]["message"] = {"role": "assistant", "content": None, "tool_calls": [call]}
     return Answer.json(whole)
+
+
+def message_stream(message):
+    """A message as Anthropic streams it."""
+    events = [{"type": "message_start", "message": {**message, "content": []}}]
+    for index, block in enumerate(message["content"]):
+        if block["type"] == "tool_use":
+            empty, deltas = {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": '{"a":1}'}]
+        elif block["type"] == "thinking":
+            empty = {**block, "thinking": "", "signature": ""}
+            deltas = [{"type": "thinking_delta", "thinking": block["thinking"]}]
+            deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        else:
+            empty, deltas = {**block, "text": ""}, [{"type": "text_delta", "text": block["text"]}]
+        events.append({"type": "content_block_start", "index": index, "content_block": empty})
+        events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        events.append({"type": "content_block_stop", "index": index})
+    events.append({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}})
+    return Answer.sse(*events, {"type": "message_stop"}, done=False)
 
 
 def streamed(answer):
@@ -104,17 +125,10 @@ def whole(answer):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("model", ["chat", "gemini"])
+@pytest.mark.parametrize("model", ["chat", "claude", "gemini"])
 def test_a_tool_loop(serving, config, fake_upstream, database, model, stream):
     """Three turns, the second by the id of the first on another replica, and nothing of it said twice."""
-    _tool_loop(serving, config(database), fake_upstream, model, stream)
-
-
-def test_a_tool_loop_on_claude(serving, config, fake_upstream, tmp_path):
-    _tool_loop(serving, config(f"sqlite:///{tmp_path}/store.db"), fake_upstream, "claude", False)
-
-
-def _tool_loop(serving, config, fake_upstream, model, stream):
+    config = config(database)
     fake_upstream.answer(script=calls)
     more = {"model": model, "tools": TOOLS, "stream": stream}
 
@@ -159,6 +173,30 @@ def _tool_loop(serving, config, fake_upstream, model, stream):
     signature = {"claude": "SIG", "gemini": "c2ln"}.get(model)
     if signature:  # what the vendor needs to go on thinking has come back to it
         assert [signature in body for body in sent] == [False, True, True]
+
+
+@pytest.mark.parametrize("model", ["chat", "claude", "gemini"])
+def test_a_loop_of_a_client_that_remembers_itself(serving, config, fake_upstream, tmp_path, monkeypatch, model):
+    """As Codex asks: streamed, nothing stored, reasoning taken along, and no database is made."""
+    monkeypatch.chdir(tmp_path)
+    fake_upstream.answer(script=calls)
+    more = {"model": model, "tools": TOOLS, "stream": True, "store": False, "include": ["reasoning.encrypted_content"]}
+
+    async def main():
+        async with serving(config()) as client:
+            history = [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "What is f?"}]}]
+            first = whole(await client.post("/v1/responses", {**more, "input": history}, headers=ADA))
+            history += [{n: v for n, v in item.items() if n not in ("id", "status")} for item in first["output"]]
+            (call,) = [item for item in history if item["type"] == "function_call"]
+            history.append({"type": "function_call_output", "call_id": call["call_id"], "output": "42"})
+            second = whole(await client.post("/v1/responses", {**more, "input": history}, headers=ADA))
+            assert "42" in second["output"][0]["content"][0]["text"]
+            assert (first["store"], second["store"]) == (False, False)
+
+    asyncio.run(main())
+    sent = json.dumps(fake_upstream.requests[1].json())
+    assert {"claude": "SIG", "gemini": "c2ln"}.get(model, "") in sent
+    assert list(tmp_path.glob("*.db*")) == []
 
 
 def test_answers_belong_to_who_asked(serving, config, fake_upstream, database):
