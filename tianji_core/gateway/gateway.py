@@ -33,6 +33,7 @@ from tianji_core.wire.sse import DONE, SSEDecoder
 if TYPE_CHECKING:
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.pass_through.table import PassThroughTable
+    from tianji_core.gateway.responses.memory import ResponseMemory
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -65,6 +66,7 @@ class Gateway:
         self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
+        self._responses: ResponseMemory | None = None
 
     @classmethod
     def from_config(
@@ -112,6 +114,15 @@ class Gateway:
             raise RuntimeError("this gateway was not made of a config")
         return PassThroughTable(self, *self._passing)
 
+    @property
+    def responses(self) -> ResponseMemory:
+        """The memory of Responses, made when it is first asked for."""
+        if self._responses is None:
+            from tianji_core.gateway.responses.memory import ResponseMemory
+
+            self._responses = ResponseMemory(self)
+        return self._responses
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -124,6 +135,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
+        if self._responses is not None:
+            await self._responses.aclose()
         await self.pipeline.callbacks.aclose()
         await self.pipeline.guardrails.aclose()
         for backend in self.auth_backends:

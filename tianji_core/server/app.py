@@ -31,6 +31,7 @@ from tianji_core.server.routes import (
     model_info,
     models_api,
     realtime,
+    responses,
     utilities,
 )
 from tianji_core.telemetry import get_logger
@@ -110,6 +111,7 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *responses.routes(self),
             *utilities.routes(self),
             *realtime.routes(self),
             *realtime.sockets(self),
