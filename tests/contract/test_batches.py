@@ -19,7 +19,7 @@ from tianji_core.api.call import Principal
 
 async def who(request, key):
     roles = {"boss": {"proxy_admin"}}.get(key, {"internal_user"})
-    return Principal(user_id=key, roles=frozenset(roles), models=frozenset({"m"} if key == "few" else ()))
+    return key and Principal(user_id=key, roles=frozenset(roles), models=frozenset({"m"} if key == "few" else ()))
 """
 
 
@@ -595,3 +595,30 @@ def test_message_batches(gateway, fake_upstream, row):
                 assert answer.json()["type"] == "error"
 
     asyncio.run(main())
+
+
+def test_message_batches_refuse_in_their_own_dialect(gateway):
+    async def main():
+        async with gateway() as ann:
+            for method, rest in (("POST", ""), ("GET", ""), ("GET", "/x"), ("POST", "/x/cancel")):
+                answer = await ann.client.request(method, f"/v1/messages/batches{rest}")
+                assert (answer.status, answer.json()["type"]) == (401, "error")
+
+    asyncio.run(main())
+
+
+def test_a_line_may_go_on_with_an_answer_that_is_kept(gateway, fake_upstream):
+    async def main():
+        async with gateway() as ann:
+            first = (await ann.post("/v1/responses", {"model": "m", "input": "My name is Ann."})).json()
+            entry = line("a", "/v1/responses", input="Who am I?", previous_response_id=first["id"])
+            other = line("b", "/v1/responses", input="Who am I?", previous_response_id="resp_" + "0" * 32)
+            batch = await ann.run(
+                [entry, other, line("c", "/v1/responses", input="x", background=True)], "/v1/responses"
+            )
+            assert batch["request_counts"] == {"total": 3, "completed": 1, "failed": 2}
+            answer = (await ann.output(batch["output_file_id"]))["a"]["response"]["body"]
+            assert (await ann.get(f"/v1/responses/{answer['id']}")).json()["id"] == answer["id"]
+
+    asyncio.run(main())
+    assert fake_upstream.requests[-1].json()["messages"][0]["content"] == "My name is Ann."

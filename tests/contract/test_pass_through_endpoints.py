@@ -240,6 +240,28 @@ def test_what_may_be_a_slip_is_told(config_beside, fake_upstream, change, text):
     assert gateway.pass_through.targets()
 
 
+def test_an_endpoint_that_is_never_reached_is_told(serving, config_beside, fake_upstream, monkeypatch):
+    from tianji_core.server import app
+
+    told = []
+    monkeypatch.setattr(app.log, "warning", lambda *args, **named: told.append(named), raising=False)
+    fake_upstream.answer(Answer.json({}))
+    path = config_beside(
+        config(endpoint(fake_upstream, "/v1/models", methods=["GET", "PUT"]), endpoint(fake_upstream, "/v1/mine")),
+        logger=LOGGER,
+    )
+
+    async def main():
+        async with serving(path) as client:
+            await client.get("/v1/models", headers=BEARER)
+
+    asyncio.run(main())
+    (warning,) = [each for each in told if "endpoint" in each]
+    assert (warning["endpoint"], warning["method"]) == ("/v1/models", "GET")
+    assert warning["at"].startswith("config.yaml:")
+    assert not fake_upstream.requests
+
+
 # -- guardrails --------------------------------------------------------------------------------------------------------
 
 

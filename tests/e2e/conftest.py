@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
 import time
 import venv
@@ -22,6 +23,8 @@ from tianji_core.testing import Answer, FakeUpstream
 from tianji_core.testing.openai_samples import RESPONSES, chat_chunks
 from tianji_core.testing.server import COMMAND, ServerProcess, free_port
 
+sys.path.append(str(Path(__file__).parent))  # for what stands beside the tests and is none
+
 SERVERS = ["uvicorn", "hypercorn"]
 MASTER_KEY = "sk-e2e-0123456789abcdefghij"
 
@@ -35,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def scripted(request: Any) -> Answer:
     """The vendor of the shared gateways: it does what the last message, prompt or input says."""
     body = request.json()
+    if request.path.endswith("/rerank"):
+        return ranked(body)
     if "messages" in body:
         content = body["messages"][-1].get("content") if body["messages"] else "hello"
         word = content if isinstance(content, str) else "hello"
@@ -56,6 +61,10 @@ def scripted(request: Any) -> Answer:
         return Answer.sse(*chat_chunks(*({"content": f"{i} {'x' * 50_000}"} for i in range(int(rest) * 20))))
     if name == "break":
         return Answer.sse(*chat_chunks({"content": "one"})[:2], done=False)
+    if word == "call twice":  # side by side
+        calls = [{"index": n, "id": f"call_{n}", "type": "function", "function": {"name": "f"}} for n in (0, 1)]
+        given = [{"index": n, "function": {"arguments": f'{{"a":{n + 1}}}'}} for n in (0, 1)]
+        return Answer.sse(*chat_chunks({"tool_calls": calls}, {"tool_calls": given}, finish="tool_calls"))
     if name == "uncounted":
         chunks = chat_chunks({"content": "Hello "}, {"content": "there"})[:-1]
         return Answer.sse(*chunks) if body.get("stream") else Answer.json({**RESPONSES["chat"], "usage": None})
@@ -67,6 +76,21 @@ def scripted(request: Any) -> Answer:
             {"object": "list", "model": "up", "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
         )
     return Answer.chat(f"Hello {word}")
+
+
+def ranked(body: dict[str, Any]) -> Answer:
+    """A rerank answer in Cohere's shape: the second document is the best, the first next, then the others."""
+    name, _, rest = str(body["query"]).partition(" ")
+    if name == "status":
+        return Answer.error(int(rest), f"Status {rest}.")
+    order = [1, 0, *range(2, len(body["documents"]))][: body.get("top_n")]
+    scores = [0.9, 0.2, *(0.1 for _ in order)]
+    results: list[dict[str, Any]] = [{"index": i, "relevance_score": s} for i, s in zip(order, scores, strict=False)]
+    if body.get("return_documents"):
+        for found in results:
+            found["document"] = {"text": body["documents"][found["index"]]}
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
+    return Answer.json({"id": "rr-1", "results": results, "meta": meta})
 
 
 def shared_config(upstream: FakeUpstream, **general: Any) -> dict[str, Any]:
@@ -149,7 +173,9 @@ def one_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @contextmanager
 def _running(upstream: FakeUpstream, folders: pytest.TempPathFactory, kind: str) -> Iterator[Running]:
-    server = ServerProcess(shared_config(upstream), folders.mktemp(kind), ["--server", kind], environment())
+    folder = folders.mktemp(kind)
+    config = shared_config(upstream, database_url=f"sqlite:///{folder}/store.db")
+    server = ServerProcess(config, folder, ["--server", kind], environment())
     try:
         server.start()
         yield Running(server, upstream, kind)

@@ -41,6 +41,37 @@ def new_id(operation: Operation) -> str:
     return f"{'cmpl' if operation == 'completions' else 'chatcmpl'}-{uuid.uuid4()}"
 
 
+def model_request(call: Call, deployment: Deployment, model: str) -> tuple[ModelRequest, bool]:
+    """What the provider gets, and whether its chat answer has to be turned into a completions answer.
+
+    Raises UnsupportedCapabilityError, UnsupportedParamsError.
+    """
+    provider = deployment.provider
+    operation: Operation = call.operation
+    operations = provider.capabilities.operations
+    body = vendor_body(call, deployment, model)
+    reshapes = False
+    if operation not in operations:
+        if operation != "completions" or "chat" not in operations:
+            raise UnsupportedCapabilityError(
+                f"Model {call.model!r} cannot do {operation}: its provider {provider.name!r} does not offer it."
+            )
+        operation, body, reshapes = "chat", completions_to_chat(body), True
+    drops = deployment.drop_params or call.options.drop_params
+    headers = forwarded(call, provider)
+    return ModelRequest(operation, model, body, call.stream, headers, drops, call.dialect), reshapes
+
+
+def forwarded(call: Call, provider: Provider) -> dict[str, str]:
+    """The client's header fields that the provider asks for."""
+    headers: dict[str, str] = {}
+    for name in provider.forward_headers:
+        value = call.header(name.encode())
+        if value is not None:
+            headers[name] = value
+    return headers
+
+
 class Attempt:
     """Sends a call to one deployment. Made anew for each try; holds what the try has to give back."""
 
@@ -81,7 +112,7 @@ class Attempt:
                 error.provider = self._deployment.provider_name
             if error.headers is not None:
                 call.upstream_headers = error.headers
-            self._conceal(error)
+            conceal(error, self._deployment)
             self._note(error)
             raise
         except BaseException:
@@ -93,14 +124,14 @@ class Attempt:
 
     async def written(self, model: str) -> UpstreamRequest:
         """The vendor's request, for who sends many together. Raises GatewayError."""
-        request, _ = self._request(model)
+        request, _ = model_request(self._call, self._deployment, model)
         if self._deployment.needs_prepare:
             await self._deployment.provider.prepare(request, self._deployment.network)
         return self._deployment.provider.build_request(request)
 
     async def read(self, model: str, reply: UpstreamReply) -> Reply:
         """What a whole 2xx answer means that came another way. Raises GatewayError."""
-        request, reshapes = self._request(model)
+        request, reshapes = model_request(self._call, self._deployment, model)
         with suppress(GatewayError):
             self._deployment.provider.build_request(request)  # some read the answer with the help of what they wrote
         answer = await self._answer(request, reply, True, reshapes)
@@ -110,7 +141,7 @@ class Attempt:
     async def _run(self, model: str) -> Reply | StreamReply:
         deployment = self._deployment
         provider = deployment.provider
-        request, reshapes = self._request(model)
+        request, reshapes = model_request(self._call, deployment, model)
         local: LocalReply | None
         if deployment.mock_response is not None:
             local = mock_reply(deployment.mock_response, request)
@@ -185,27 +216,6 @@ class Attempt:
         counted = await count_stream(model, call.operation, call.body, pieces, more, quick=quick)
         call.usage_source = counted.source
         return transform.add_usage(counted.usage, next(iter(read_chunks(pieces[:1])), {}))
-
-    def _request(self, model: str) -> tuple[ModelRequest, bool]:
-        """What the provider gets, and whether its chat answer has to be turned into a completions answer."""
-        call, provider = self._call, self._deployment.provider
-        operation: Operation = call.operation
-        operations = provider.capabilities.operations
-        body = vendor_body(call, self._deployment, model)
-        reshapes = False
-        if operation not in operations:
-            if operation != "completions" or "chat" not in operations:
-                raise UnsupportedCapabilityError(
-                    f"Model {call.model!r} cannot do {operation}: its provider {provider.name!r} does not offer it."
-                )
-            operation, body, reshapes = "chat", completions_to_chat(body), True
-        headers: dict[str, str] = {}
-        for name in provider.forward_headers:
-            value = call.header(name.encode())
-            if value is not None:
-                headers[name] = value
-        drops = self._deployment.drop_params or call.options.drop_params
-        return ModelRequest(operation, model, body, call.stream, headers, drops, call.dialect), reshapes
 
     async def _send(self, request: ModelRequest) -> UpstreamResponse:
         deployment = self._deployment
@@ -329,13 +339,6 @@ class Attempt:
             self._call.usage = reply.transform.usage
         self._note(error, first_token=first_token)
 
-    def _conceal(self, error: GatewayError) -> None:
-        """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
-        for secret in self._deployment.secrets:
-            if secret in error.message:
-                error.message = error.message.replace(secret, "***")
-                error.args = (error.message,)
-
     def _note(self, error: GatewayError | None, *, first_token: float | None = None, cancelled: bool = False) -> None:
         """Write down how the try went: for the record, and for the strategies."""
         call, deployment = self._call, self._deployment
@@ -360,3 +363,11 @@ class Attempt:
         else:
             tokens = call.usage.get("completion_tokens") if call.usage else None
             self._stats.succeeded(self._stats_of, duration, tokens if isinstance(tokens, int) else 0, first_token)
+
+
+def conceal(error: GatewayError, deployment: Deployment) -> None:
+    """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
+    for secret in deployment.secrets:
+        if secret in error.message:
+            error.message = error.message.replace(secret, "***")
+            error.args = (error.message,)

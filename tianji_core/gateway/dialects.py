@@ -11,9 +11,21 @@ from tianji_core.api.provider import Body
 from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.native import native_body
+from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Push, Reply, StreamReply
 from tianji_core.translate.surfaces.contract import Events, Surface
 from tianji_core.wire.sse import DONE, SSEDecoder
+
+
+class DialectCall:
+    """A call whose client speaks another dialect than OpenAI's chat."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    async def run(self, pipeline: Pipeline) -> Reply | StreamReply:
+        """The answer in the dialect. Raises GatewayError, as `Pipeline.run`."""
+        return in_dialect(self.call, await pipeline.run(self.call))
 
 
 def to_normal_form(surface: Surface, body: Any) -> tuple[Body, Body]:
@@ -24,11 +36,16 @@ def to_normal_form(surface: Surface, body: Any) -> tuple[Body, Body]:
     if not isinstance(body, dict):
         raise BadRequestError("The request body must be a JSON object.", param="request_body")
     own = {name: body[name] for name in OWN.intersection(body) if name != "metadata"}
-    native = native_body(body)
+    native = native_body(surface, body)
     chat = surface.to_chat(native)
+    if surface.streams:
+        chat["stream"] = True
     if chat.get("stream") is True:
         chat["stream_options"] = {"include_usage": True}
-    return {**chat, **own, "metadata": own.get("litellm_metadata")}, native
+    metadata = own.get("litellm_metadata")
+    if metadata is None and not surface.owns_metadata:
+        metadata = body.get("metadata")
+    return {**chat, **own, "metadata": metadata}, native
 
 
 def in_dialect(call: Call, reply: Reply | StreamReply) -> Reply | StreamReply:
@@ -37,8 +54,15 @@ def in_dialect(call: Call, reply: Reply | StreamReply) -> Reply | StreamReply:
     if surface is None or call.asked is None:
         return reply
     if isinstance(reply, StreamReply):
-        return reply if reply.native else DialectStream(reply, surface.events(call.model, call.asked))
+        told = reply if reply.native else DialectStream(reply, surface.events(call.model, call.asked))
+        return _in_array(told) if surface.in_array else told
     return Reply(_answer(surface, call, reply))
+
+
+def _in_array(reply: StreamReply) -> StreamReply:
+    from tianji_core.gateway.arrays import ArrayStream  # few clients want one
+
+    return ArrayStream(reply)
 
 
 def _answer(surface: Surface, call: Call, reply: Reply) -> dict[str, object]:
@@ -47,14 +71,11 @@ def _answer(surface: Surface, call: Call, reply: Reply) -> dict[str, object]:
     return surface.answer(reply.body, call.asked or {})
 
 
-class DialectStream(StreamReply):
-    """A stream of chat chunks, told in another dialect as they come."""
+class Retold(StreamReply):
+    """A stream whose pieces are told in another way as they come."""
 
-    def __init__(self, reply: StreamReply, events: Events) -> None:
+    def __init__(self, reply: StreamReply) -> None:
         self._reply = reply
-        self._events = events
-        self._chunks = SSEDecoder()
-        self._usage: dict[str, object] | None = None
         self._held: bytes | None = None  # what the client's connection would not take at once
 
     def push_to(self, push: Push) -> None:
@@ -78,6 +99,20 @@ class DialectStream(StreamReply):
 
     async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
         await self._reply.aclose(error, quick=quick)
+
+    def _told(self, piece: bytes) -> bytes:
+        """What a piece is in the other way; may be empty."""
+        raise NotImplementedError
+
+
+class DialectStream(Retold):
+    """A stream of chat chunks, told in another dialect as they come."""
+
+    def __init__(self, reply: StreamReply, events: Events) -> None:
+        super().__init__(reply)
+        self._events = events
+        self._chunks = SSEDecoder()
+        self._usage: dict[str, object] | None = None
 
     def _told(self, piece: bytes) -> bytes:
         out = b""

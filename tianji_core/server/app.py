@@ -12,27 +12,31 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Router
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tianji_core.api.errors import GatewayError
+from tianji_core.api.errors import GatewayError, NotFoundError
 from tianji_core.config import Loaded, Settings
 from tianji_core.gateway import Gateway
 from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
-from tianji_core.server.permissions import GuardedRoute, check_permissions
+from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_permissions
 from tianji_core.server.routes import (
     batches,
     count_tokens,
     docs,
     files,
+    gemini,
     health,
     kept,
     listing,
     message_batches,
     model_info,
     models_api,
+    realtime,
+    responses,
+    utilities,
 )
 from tianji_core.telemetry import get_logger
 
@@ -40,6 +44,8 @@ log = get_logger("tianji.server")
 
 ConfigSource = str | Path | Mapping[str, Any] | Loaded
 MEBIBYTE = 1024 * 1024
+LAST_RECORDS = 2.0
+"""Seconds that calls which the server has just cut have to end and to be written down."""
 _TEXT_SECURITY = {name.decode(): value.decode() for name, value in SECURITY}
 
 
@@ -79,6 +85,7 @@ class App:
         """What stands before every path, for a server behind a path of another one."""
         self._hot = dict(models_api.hot_routes(self))
         self._rest = self._router(settings)
+        self._warn_of_shadowed(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -93,7 +100,10 @@ class App:
             await self._cold(scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(receive, send)
-        else:
+        elif kind == "websocket":
+            path = scope["path"]
+            if self.root and (path + "/").startswith(self.root + "/"):
+                scope["path"] = path[len(self.root) :] or "/"
             await self._rest(scope, receive, send)
 
     # -- other routes --------------------------------------------------------------------------------------------
@@ -101,6 +111,7 @@ class App:
     def _router(self, settings: Settings) -> ASGIApp:
         routes: list[BaseRoute] = [
             *models_api.routes(self),
+            *gemini.routes(self),
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
@@ -108,6 +119,10 @@ class App:
             *message_batches.routes(self),
             *files.routes(self),
             *kept.routes(self),
+            *responses.routes(self),
+            *utilities.routes(self),
+            *realtime.routes(self),
+            *realtime.sockets(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]
@@ -117,7 +132,37 @@ class App:
         self._routes = [r for r in routes if isinstance(r, GuardedRoute)]
         for each in self._routes:
             each.app = self._guarded(each, each.app)
-        return Router(routes, default=self._elsewhere)
+        for socket in (r for r in routes if isinstance(r, GuardedSocket)):
+            socket.app = self._guarded_socket(socket, socket.app)
+        return Router(routes, default=self._missing)
+
+    def _guarded(self, guarded: GuardedRoute, app: ASGIApp) -> ASGIApp:
+        """The route, behind its permission."""
+        if getattr(guarded.endpoint, "guards_itself", False):
+            return app  # it tells refusals in its own dialect; and on the hot path nobody else is asked
+
+        async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+            principal = await self.serving.authenticator.require(guarded.permission, scope, dict(scope["headers"]))
+            scope["principal"] = principal
+            await app(scope, receive, send)
+
+        return enter
+
+    def _guarded_socket(self, guarded: GuardedSocket, app: ASGIApp) -> ASGIApp:
+        """The same for WebSockets; pages of other origins are kept out too."""
+
+        async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+            from tianji_core.server.sockets import admit, refuse  # most gateways never need it
+
+            try:
+                scope["principal"] = await admit(self.serving, guarded.permission, scope)
+            except GatewayError as error:
+                await receive()
+                await refuse(scope, send, error, self.serving.headers.error_fields(error, None))
+                return
+            await app(scope, receive, send)
+
+        return enter
 
     @property
     def routes(self) -> list[GuardedRoute]:
@@ -126,26 +171,26 @@ class App:
 
         return [*self._routes, *listed(self.serving)]
 
-    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _warn_of_shadowed(self, gateway: Gateway) -> None:
+        """Say which pass-through endpoints of a config are never reached, for the gateway has a route there."""
+        for endpoint in gateway.endpoints:
+            for method in sorted(endpoint.methods):
+                scope = {"type": "http", "path": endpoint.path, "method": method, "root_path": ""}
+                if any(each.matches(scope)[0] is Match.FULL for each in self._routes):
+                    log.warning("a route of the gateway wins", endpoint=endpoint.path, method=method, at=endpoint.where)
+
+    async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Where no route is: perhaps the config passes such requests through."""
-        if scope["type"] == "http":
+        if scope["type"] != "websocket":
             from tianji_core.server.routes.pass_through import serve
 
             if await serve(self, scope, receive, send):
                 return
-        await Router().not_found(scope, receive, send)
+            raise HTTPException(404)
+        from tianji_core.server.sockets import refuse
 
-    def _guarded(self, guarded: GuardedRoute, app: ASGIApp) -> ASGIApp:
-        """The route, behind its permission."""
-        if isinstance(guarded.endpoint, models_api.ModelEndpoint):
-            return app  # sees to it itself, on the hot path too
-
-        async def enter(scope: Scope, receive: Receive, send: Send) -> None:
-            principal = await self.serving.authenticator.require(guarded.permission, scope, dict(scope["headers"]))
-            scope["principal"] = principal
-            await app(scope, receive, send)
-
-        return enter
+        await receive()
+        await refuse(scope, send, NotFoundError("There is nothing here."), [])
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("app", self)
@@ -185,6 +230,7 @@ class App:
             self._reloading.cancel()
         if self._retired:
             await asyncio.wait(self._retired)
+        await self.serving.gateway.drained(LAST_RECORDS)
         await self.serving.gateway.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -227,6 +273,7 @@ class App:
                 raise
         for problem in gateway.loaded.report.problems:
             log.warning("config", problem=str(problem))
+        self._warn_of_shadowed(gateway)
         log.info("config reloaded", models=len(gateway.pipeline.models.groups))
         task = asyncio.get_running_loop().create_task(self._retire(old))
         self._retired.add(task)

@@ -182,11 +182,13 @@ def test_metadata_is_for_claude() -> None:
 def test_claude_has_its_version_in_the_body_and_its_betas_in_the_head() -> None:
     made = provider(extra_headers={"anthropic-beta": "one"})
     asked = request("claude-haiku-4-5", tools=[{"type": "web_fetch_20250910", "name": "web_fetch"}])
-    asked.headers = {"anthropic-beta": "two"}
+    asked.headers = {"anthropic-beta": "context-1m-two,three"}
     built = made.build_request(asked)
     assert sent(built)["anthropic_version"] == "vertex-2023-10-16"
     assert "model" not in sent(built)
-    assert {"one", "two"} <= set(dict(built.headers)["anthropic-beta"].split(","))
+    betas = set(dict(built.headers)["anthropic-beta"].split(","))
+    assert {"one", "context-1m-two"} <= betas
+    assert "three" not in betas
 
 
 def test_claude_answers_by_a_schema_through_a_tool() -> None:
@@ -523,3 +525,49 @@ def test_errors_of_every_publisher(status: int, body: Any, wanted: Any) -> None:
     error = provider().parse_error(status, Headers(), json.dumps(body).encode())
     assert type(error) is wanted
     assert error.provider == "vertex_ai"
+
+
+@pytest.mark.parametrize(
+    ("model", "dialect"),
+    [
+        ("gemini-2.5-pro", "gemini"),
+        ("1234567890", "gemini"),
+        ("gemini/1234567890", "gemini"),
+        ("claude-sonnet-4-5", "messages"),
+        ("meta/llama-4-maas", None),
+        ("mistral-large", None),
+    ],
+)
+def test_which_models_are_asked_in_the_words_of_clients(model: str, dialect: str | None) -> None:
+    spoken = [name for name in ("gemini", "messages", "openai", "responses") if provider().speaks(name, model)]
+    assert spoken == ([dialect] if dialect else [])
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [("gemini-2.5-pro", "publishers/google/models/gemini-2.5-pro"), ("gemini/123", "endpoints/123")],
+)
+def test_googles_own_words(model: str, path: str) -> None:
+    body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "labels": {"a": "b"}}
+    asked = ModelRequest("chat", model, dict(body), dialect="gemini", native=True)
+    built = provider().build_native("gemini", asked)
+    assert (built.url, sent(built)) == (f"{IN}/{path}:generateContent", body)
+    asked.stream = True
+    assert provider().build_native("gemini", asked).url == f"{IN}/{path}:streamGenerateContent?alt=sse"
+    count = provider().build_count("gemini", asked)
+    assert count is not None
+    assert (count.url, sent(count)) == (f"{IN}/{path}:countTokens", {"contents": body["contents"]})
+    assert provider().parse_count({"totalTokens": 3}) == 3
+
+
+def test_googles_own_words_need_a_project_too() -> None:
+    machine = provider(vertex_project=None, vertex_credentials=None)
+
+    class Metadata:
+        async def fetch(self, request: UpstreamRequest, timeout: float = 5.0) -> UpstreamReply:
+            assert request.url.endswith("/project/project-id")
+            return UpstreamReply(200, Headers(), b"of-the-machine")
+
+    asked = ModelRequest("chat", "gemini-2.5-pro", {"contents": []}, dialect="gemini", native=True)
+    asyncio.run(machine.prepare(asked, Metadata()))  # type: ignore[arg-type]
+    assert "/projects/of-the-machine/" in machine.build_native("gemini", asked).url

@@ -85,18 +85,18 @@ def test_a_piece_is_written_with_its_change_or_not_at_all(with_store):
         async def content():
             return [piece async for piece in opened.pieces.read("file-001")]
 
-        first = await objects.change(start, grown, (0, b"one"))
+        first = await objects.change(start, grown, piece=(0, b"one"))
         assert await content() == [b"one"]
 
         def refused(present):
             raise KeyError(present.version)
 
         with pytest.raises(KeyError):
-            await objects.change(first, refused, (1, b"two"))
+            await objects.change(first, refused, piece=(1, b"two"))
         assert await content() == [b"one"]
-        assert (await objects.change(start, grown, (1, b"two"))).data == {"pieces": 2}  # from an old state
+        assert (await objects.change(start, grown, piece=(1, b"two"))).data == {"pieces": 2}  # from an old state
         assert await content() == [b"one", b"two"]
-        assert await objects.change(made(9, data={"pieces": 0}), grown, (0, b"x")) is None
+        assert await objects.change(made(9, data={"pieces": 0}), grown, piece=(0, b"x")) is None
 
     with_store(main)
 

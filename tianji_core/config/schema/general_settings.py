@@ -64,6 +64,13 @@ class GeneralSettings(Block):
         1024.0, "Largest body that is passed through; such a body is not held in memory.", usage="ours"
     )
 
+    realtime_allowed_origins: Names = key(
+        [], "Origins of web pages that may open realtime sessions, `*` for all.", usage="ours", default_text="its own"
+    )
+    realtime_idle_timeout: Seconds = key(600.0, "Silence after which a realtime session is closed.", usage="ours")
+    realtime_without_guardrails: Flag = key(
+        False, "Open realtime sessions although guardrails, which cannot read them, are always on.", usage="ours"
+    )
     database_url: SecretText | None = key(
         None,
         "Where files, batches and stored answers are: postgresql://… or sqlite:///….",
@@ -76,6 +83,13 @@ class GeneralSettings(Block):
     database_connect_timeout: Seconds | None = key(None, "Time for a connection to open.", usage="B", default_text="5")
     database_socket_timeout: Seconds | None = key(None, "Time for a query.", usage="B", default_text="no limit")
     database_disable_prepared_statements: Flag = key(False, "For poolers without prepared statements.", usage="B")
+    store_responses: Flag | None = key(
+        None,
+        "Keep answers of Responses of vendors that do not; false: never.",
+        usage="ours",
+        default_text="those that a client wants kept; all, if a database is named",
+    )
+    responses_retention_days: Number = key(30.0, "Days for which they are kept.", usage="ours")
 
     batches_by: Literal["vendor", "gateway"] = key(
         "vendor",

@@ -11,6 +11,7 @@ from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, GatewayError
 from tianji_core.api.provider import Body, Operation
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.dialects import DialectCall
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.translate.surfaces.messages import MESSAGES
 from tianji_core.translate.surfaces.responses import RESPONSES
@@ -48,15 +49,36 @@ class Line(NamedTuple):
     body: Body
 
 
-def line_call(gateway: Gateway, endpoint: str, line: Line, principal: Principal, batch_id: str) -> Call:
+async def begun(gateway: Gateway, endpoint: str, line: Line, principal: Principal, batch_id: str) -> DialectCall:
+    """The call that a line asks for, ready to run; one of Responses may go on with an answer that is kept.
+
+    Raises GatewayError.
+    """
+    if ENDPOINTS[endpoint].surface is not RESPONSES:
+        return DialectCall(line_call(gateway, endpoint, line, principal, batch_id))
+    _check_way(line.body)
+    turn = await gateway.responses.turn(line.body, principal)
+    call = line_call(gateway, endpoint, line._replace(body=turn.body), principal, batch_id, turn)
+    return turn.begin(call)
+
+
+def line_call(
+    gateway: Gateway, endpoint: str, line: Line, principal: Principal, batch_id: str, turn: Surface | None = None
+) -> Call:
     """The call that a line asks for. Raises BadRequestError, PermissionDeniedError."""
+    _check_way(line.body)
     operation, surface = ENDPOINTS[endpoint]
-    if line.body.get("stream") is True:
-        raise BadRequestError("Streaming is not supported in batches.", param="stream")
-    call = gateway.new_call(operation, line.body, principal, surface)
+    call = gateway.new_call(operation, line.body, principal, turn if turn is not None else surface)
     call.route = endpoint
     call.metadata = {**call.metadata, "batch_id": batch_id, "batch_custom_id": line.custom_id}
     return call
+
+
+def _check_way(body: Body) -> None:
+    """Raises BadRequestError for answers that come in another way than as a line."""
+    for name in ("stream", "background"):
+        if body.get(name) is True:
+            raise BadRequestError(f"{name} is not supported in batches.", param=name)
 
 
 def answered(custom_id: str, request_id: str, body: Body, status: int = 200) -> bytes:

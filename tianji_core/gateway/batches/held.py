@@ -62,7 +62,7 @@ class Held:
             return replace(changed, leased_until=time.time() + self.lease)
 
         async def tried() -> StoredObject | None:
-            return await self.opened.objects.change(self.stored, mine, None if piece is None else (number, piece))
+            return await self.opened.objects.change(self.stored, mine, piece=None if piece is None else (number, piece))
 
         try:
             changed = await patiently(tried)

@@ -189,7 +189,7 @@ class NativeBatch:
         model, call = self._native["model"], None
         try:
             call = line_call(self._gateway, endpoint, line, self._principal, self._held.stored.id)
-            attempt = attempt_of(self._gateway, call, self._deployment)
+            attempt = attempt_of(self._gateway, call, self._deployment, model)
             call.upstream_model = model
             answer = UpstreamReply(result.status, headers, orjson.dumps(result.body))
             if not 200 <= result.status < 300:

@@ -27,6 +27,10 @@ MAX_REFUSED = 1000
 """Lines that may be refused here; a batch with more of them is no batch for a vendor."""
 
 
+_NEEDS_MEMORY = frozenset({"previous_response_id", "conversation"})
+"""Members of Responses that name what somebody keeps: the gateway has to look where."""
+
+
 class UnfitError(Exception):
     """The vendor cannot be given these lines together; the gateway does them."""
 
@@ -57,13 +61,16 @@ class Parcel:
     async def add(self, line: Line) -> None:
         """Take a line in. Raises UnfitError."""
         endpoint = self._batch.data["endpoint"]
+        if _NEEDS_MEMORY.intersection(line.body):
+            raise UnfitError
         call: Call | None = None
         try:
             call = line_call(self._gateway, endpoint, line, self._principal, self._batch.id)
             if self._model not in (None, call.model) or is_watched(self._gateway, call):
                 raise UnfitError
             self._model = call.model
-            request = await attempt_of(self._gateway, call, self.choice.deployment).written(self.choice.model)
+            model = self.choice.model
+            request = await attempt_of(self._gateway, call, self.choice.deployment, model).written(model)
         except UnsupportedCapabilityError:
             raise UnfitError from None  # another deployment of the group may be able to
         except GatewayError as error:
@@ -114,11 +121,14 @@ class Parcel:
         self._file.close()
 
 
-def attempt_of(gateway: Gateway, call: Call, deployment: Deployment) -> Attempt:
-    """What writes and reads a call for a deployment, without sending it."""
+def attempt_of(gateway: Gateway, call: Call, deployment: Deployment, model: str) -> Attempt:
+    """What writes and reads a call for a deployment, without sending it. `model` is the vendor's name.
+
+    Raises BadRequestError for what cannot be said to this vendor.
+    """
     pipeline = gateway.pipeline
     call.deployment, call.group = deployment, call.model
-    kind = NativeAttempt if speaks_natively(call, deployment) else Attempt
+    kind = NativeAttempt if speaks_natively(call, deployment, model) else Attempt
     return kind(
         call,
         deployment,

@@ -11,9 +11,15 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tianji_core.api.errors import GatewayError, InternalServerError, NotFoundError, RateLimitError
+from tianji_core.api.errors import (
+    GatewayError,
+    InternalServerError,
+    NotFoundError,
+    RateLimitError,
+    ServiceUnavailableError,
+)
 from tianji_core.gateway.batches import UNFINISHED
-from tianji_core.gateway.batches.calls import Line, answered, left, line_call, refused
+from tianji_core.gateway.batches.calls import Line, answered, begun, left, refused
 from tianji_core.gateway.batches.choice import Choice, at_vendor
 from tianji_core.gateway.batches.held import Held, LostError, patiently
 from tianji_core.gateway.batches.lines import Check, parse_line, read_lines
@@ -23,7 +29,6 @@ from tianji_core.gateway.batches.records import record
 from tianji_core.gateway.batches.results import Results, written
 from tianji_core.gateway.batches.shapes import principal_of
 from tianji_core.gateway.call import new_id as new_call_id
-from tianji_core.gateway.dialects import in_dialect
 from tianji_core.gateway.objects.files import COMING
 from tianji_core.gateway.objects.files import KIND as FILE
 from tianji_core.gateway.reply import Reply
@@ -343,12 +348,14 @@ class Work:
         for again in count(1):
             call = None
             try:
-                call = line_call(self._gateway, endpoint, line, self._principal, self.id)
-                reply = in_dialect(call, await self._gateway.pipeline.run(call))
+                asked = await begun(self._gateway, endpoint, line, self._principal, self.id)
+                call = asked.call
+                reply = await asked.run(self._gateway.pipeline)
                 assert isinstance(reply, Reply)  # noqa: S101 - lines do not stream
                 return True, answered(line.custom_id, call.id, reply.body), call.usage
             except GatewayError as error:
-                turned_away = call is not None and not call.finished  # the gateway itself is full
+                # The gateway itself is full, or its database is away.
+                turned_away = isinstance(error, ServiceUnavailableError) and (call is None or not call.finished)
                 crowded = isinstance(error, RateLimitError) and again < RATE_LIMIT_TRIES
                 if turned_away or crowded:
                     pause = error.retry_after if error.retry_after is not None else 2.0 ** min(again, 6)

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.datastructures import FormData
 from starlette.types import Receive, Scope, Send
 
+from tianji_core.api.call import Principal
 from tianji_core.api.errors import ClientClosedError, GatewayError, InternalServerError, ServiceUnavailableError
 from tianji_core.api.provider import UPLOADS, Operation
 from tianji_core.gateway.call import Call
-from tianji_core.gateway.dialects import in_dialect
+from tianji_core.gateway.dialects import DialectCall
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
@@ -34,12 +35,14 @@ from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import GuardedRoute, Permission, route
 from tianji_core.server.requests import read_call, read_dialect_call
+from tianji_core.server.routes import responses
 from tianji_core.telemetry import get_logger
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.translate.surfaces.messages import MESSAGES
 from tianji_core.translate.surfaces.responses import RESPONSES
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.responses.turn import Turn
     from tianji_core.server.app import App, Serving
 
 log = get_logger("tianji.server")
@@ -59,13 +62,15 @@ _SUFFIXES: dict[Operation, str] = {
 }
 _DIALECTS: tuple[tuple[Surface, tuple[str, ...]], ...] = (
     (MESSAGES, ("/v1/messages",)),
-    (RESPONSES, ("/v1/responses", "/responses", "/openai/v1/responses")),
+    (RESPONSES, (*responses.PATHS, *(f"{path}/compact" for path in responses.PATHS))),
 )
 _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:path}")
 
 
 class ModelEndpoint:
-    """The ASGI endpoint of one operation."""
+    """The ASGI endpoint of one operation. It finds out itself who calls, by its own way to errors."""
+
+    guards_itself = True
 
     def __init__(self, app: App, operation: Operation, surface: Surface | None = None) -> None:
         self._app = app
@@ -89,14 +94,15 @@ class ModelEndpoint:
                 else:
                     body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
-                if self._surface is None:
+                if self._dialect == "openai":
                     call = read_call(self._operation, scope, headers, body, principal)
+                    watch.start()
+                    reply = await serving.gateway.pipeline.run(call)
                 else:
-                    call = read_dialect_call(self._surface, scope, headers, body, principal)
-                watch.start()
-                reply = await serving.gateway.pipeline.run(call)
-                if self._surface is not None:
-                    reply = in_dialect(call, reply)
+                    asked = await self._asked(serving, scope, headers, body, principal)
+                    call = asked.call
+                    watch.start()
+                    reply = await asked.run(serving.gateway.pipeline)
                 if isinstance(reply, StreamReply):
                     answered = True
                     if PUSH in scope.get("extensions", ()):
@@ -108,7 +114,7 @@ class ModelEndpoint:
                     await send_bytes(send, 200, [content_type, *serving.headers.fields(call)], data)
             except GatewayError as error:
                 fields = serving.headers.error_fields(error, call)
-                await send_json(send, error.http_status, fields, error_body(error, self._dialect))
+                await send_json(send, error.http_status, fields, self._told(error))
             except ClientDisconnected:
                 return
             except asyncio.CancelledError:
@@ -117,7 +123,7 @@ class ModelEndpoint:
                     if not answered:
                         failure = ServiceUnavailableError("The gateway is shutting down.")
                         fields = serving.headers.error_fields(failure, call)
-                        await send_json(send, failure.http_status, fields, error_body(failure, self._dialect))
+                        await send_json(send, failure.http_status, fields, self._told(failure))
                     return
                 # The client has left and the call is ended; the server's task goes on to its own end.
                 task = asyncio.current_task()
@@ -129,10 +135,37 @@ class ModelEndpoint:
                 log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
                 crash = InternalServerError("Internal server error.")
                 fields = serving.headers.error_fields(crash, call)
-                await send_json(send, crash.http_status, fields, error_body(crash, self._dialect))
+                await send_json(send, crash.http_status, fields, self._told(crash))
             finally:
                 if form is not None:
                     await form.close()
+
+    async def _asked(
+        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
+    ) -> DialectCall:
+        """The call of a client that speaks another dialect."""
+        assert self._surface is not None  # noqa: S101 - see __init__
+        return DialectCall(read_dialect_call(self._surface, scope, headers, body, principal))
+
+    def _told(self, error: GatewayError) -> Any:
+        """The body of a failed call; where streams are arrays, their errors stand in one as well."""
+        body = error_body(error, self._dialect)
+        return [body] if self._surface is not None and self._surface.in_array else body
+
+
+class ResponsesEndpoint(ModelEndpoint):
+    """The endpoint of Responses, which follow one another and can be asked for again."""
+
+    async def _asked(
+        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
+    ) -> DialectCall:
+        memory = serving.gateway.responses
+        turn: Turn = await (memory.compaction if scope["path"].endswith("/compact") else memory.turn)(body, principal)
+        return turn.begin(read_dialect_call(turn, scope, headers, turn.body, principal))
+
+
+def _endpoint(app: App, surface: Surface) -> ModelEndpoint:
+    return (ResponsesEndpoint if surface is RESPONSES else ModelEndpoint)(app, "chat", surface)
 
 
 def _written(reply: Reply) -> tuple[RawHeader, bytes]:
@@ -151,9 +184,10 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         async for data in reply:
             await send({"type": "http.response.body", "body": data, "more_body": True})
     except GatewayError as error:
-        if content_type is not None and not content_type.startswith("text/event-stream"):
+        told = reply.failure(error_event(error, call.dialect))
+        if told is None:
             raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
-        await send({"type": "http.response.body", "body": error_event(error, call.dialect), "more_body": True})
+        await send({"type": "http.response.body", "body": told, "more_body": True})
     except OSError:  # how ASGI lets servers say that the client has gone
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
@@ -161,7 +195,10 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         log.exception("stream failed unexpectedly", call_id=call.id, error=repr(error))
         crash = InternalServerError("Internal server error.")
         await reply.aclose(crash)
-        await send({"type": "http.response.body", "body": error_event(crash, call.dialect), "more_body": True})
+        told = reply.failure(error_event(crash, call.dialect))
+        if told is None:
+            raise
+        await send({"type": "http.response.body", "body": told, "more_body": True})
     except BaseException:
         await _abandon(reply, watch, send, call.dialect)
         raise
@@ -175,7 +212,9 @@ async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send, diale
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
     await reply.aclose(failure, quick=True)
-    await send({"type": "http.response.body", "body": error_event(failure, dialect), "more_body": False})
+    told = reply.failure(error_event(failure, dialect))
+    if told is not None:
+        await send({"type": "http.response.body", "body": told, "more_body": False})
 
 
 def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
@@ -187,7 +226,7 @@ def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
         if operation == "rerank":
             yield "/v2/rerank", endpoint
     for surface, paths in _DIALECTS:
-        endpoint = ModelEndpoint(app, "chat", surface)
+        endpoint = _endpoint(app, surface)
         for path in paths:
             yield path, endpoint
 
@@ -200,6 +239,6 @@ def routes(app: App) -> list[GuardedRoute]:
         prefixes = (*_PREFIXES, "/v2") if operation == "rerank" else _PREFIXES
         found += [route(prefix + suffix, endpoint, Permission.CALL_MODELS, methods=["POST"]) for prefix in prefixes]
     for surface, paths in _DIALECTS:
-        endpoint = ModelEndpoint(app, "chat", surface)
+        endpoint = _endpoint(app, surface)
         found += [route(path, endpoint, Permission.CALL_MODELS, methods=["POST"]) for path in paths]
     return found

@@ -47,6 +47,7 @@ class OpenAI(ByResponses):
             "speech",
             "transcriptions",
             "translations",
+            "realtime",
         ),
     )
 
