@@ -24,7 +24,7 @@ class RealtimeTests(ProviderKit, kit=True):
         request = self.opening(self.provider())
         assert request.method == "GET"
         assert request.body == b"", "the request for a WebSocket has no body"
-        assert urlsplit(request.url).scheme == "wss"
+        assert urlsplit(request.url).scheme in ("ws", "wss")
         assert self.urls.get("realtime", request.url) == request.url
         assert request.headers == self.opening(self.provider()).headers
         names = [name for name, _ in request.headers]
