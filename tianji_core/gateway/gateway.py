@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,7 @@ import orjson
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import ClientClosedError
+from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
@@ -29,6 +31,8 @@ from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.pass_through.endpoints import Endpoint
+    from tianji_core.gateway.pass_through.table import PassThroughTable
     from tianji_core.gateway.responses.memory import ResponseMemory
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
@@ -59,6 +63,7 @@ class Gateway:
         self.pipeline = pipeline
         self.auth_backends = auth_backends
         self.store = store if store is not None else Store()
+        self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
         self._responses: ResponseMemory | None = None
@@ -91,7 +96,23 @@ class Gateway:
         parts = compiler.run()
         if store is None or not store.is_for(compiler.database):
             store = Store(compiler.database)
-        return cls(loaded, registry, *parts, store)
+        gateway = cls(loaded, registry, *parts, store)
+        gateway._passing = compiler.passing
+        return gateway
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The pass-through endpoints of the config."""
+        return () if self._passing is None else self._passing[2]
+
+    @cached_property
+    def pass_through(self) -> PassThroughTable:
+        """What is passed through to vendors; made when it is first asked for."""
+        from tianji_core.gateway.pass_through.table import PassThroughTable
+
+        if self._passing is None:
+            raise RuntimeError("this gateway was not made of a config")
+        return PassThroughTable(self, *self._passing)
 
     @property
     def responses(self) -> ResponseMemory:
