@@ -96,7 +96,7 @@ PARTS = (
     Part(
         "Provider",
         "api/provider.py",
-        ("Provider", "StreamDecoder", "Capabilities", "ProviderSettings", "ModelRequest", "LocalReply"),
+        ("Provider", "StreamDecoder", "Unwrapper", "Capabilities", "ProviderSettings", "ModelRequest", "LocalReply"),
         "A vendor's wire format. Pure: no sockets, no HTTP client, no clock. One object is made for each deployment.",
     ),
     Part(

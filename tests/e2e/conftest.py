@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
 import time
 import venv
@@ -22,6 +23,8 @@ from tianji_core.testing import Answer, FakeUpstream
 from tianji_core.testing.openai_samples import RESPONSES, chat_chunks
 from tianji_core.testing.server import COMMAND, ServerProcess, free_port
 
+sys.path.append(str(Path(__file__).parent))  # for what stands beside the tests and is none
+
 SERVERS = ["uvicorn", "hypercorn"]
 MASTER_KEY = "sk-e2e-0123456789abcdefghij"
 
@@ -35,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def scripted(request: Any) -> Answer:
     """The vendor of the shared gateways: it does what the last message, prompt or input says."""
     body = request.json()
+    if request.path.endswith("/rerank"):
+        return ranked(body)
     if "messages" in body:
         content = body["messages"][-1].get("content") if body["messages"] else "hello"
         word = content if isinstance(content, str) else "hello"
@@ -67,6 +72,21 @@ def scripted(request: Any) -> Answer:
             {"object": "list", "model": "up", "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
         )
     return Answer.chat(f"Hello {word}")
+
+
+def ranked(body: dict[str, Any]) -> Answer:
+    """A rerank answer in Cohere's shape: the second document is the best, the first next, then the others."""
+    name, _, rest = str(body["query"]).partition(" ")
+    if name == "status":
+        return Answer.error(int(rest), f"Status {rest}.")
+    order = [1, 0, *range(2, len(body["documents"]))][: body.get("top_n")]
+    scores = [0.9, 0.2, *(0.1 for _ in order)]
+    results: list[dict[str, Any]] = [{"index": i, "relevance_score": s} for i, s in zip(order, scores, strict=False)]
+    if body.get("return_documents"):
+        for found in results:
+            found["document"] = {"text": body["documents"][found["index"]]}
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
+    return Answer.json({"id": "rr-1", "results": results, "meta": meta})
 
 
 def shared_config(upstream: FakeUpstream, **general: Any) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 
 NEAREST = "o200k_base"
+OPENAI = frozenset({"o200k_base", "cl100k_base", "gpt-oss"})
+"""The vocabularies that are OpenAI's."""
 
 _FAMILIES = tuple(
     (re.compile(pattern), vocabulary)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tianji_core.accounting.families import NEAREST, vocabulary_of
+from tianji_core.accounting.families import NEAREST, OPENAI, vocabulary_of
 
 if TYPE_CHECKING:
     from splintr import AnyTokenizer
@@ -36,6 +36,14 @@ def count_texts(texts: Sequence[str], model: str) -> tuple[int, bool]:
     if everything > seen:
         return round(tokens * everything / seen), False
     return tokens, own is not None
+
+
+def tokenizer_of(model: str) -> str:
+    """Whose tokenizer `count_texts` takes for a model, in the reference's words."""
+    vocabulary = vocabulary_of(model) or NEAREST
+    if _tokenizer(vocabulary) is None:
+        return "rule_of_thumb"
+    return "openai_tokenizer" if vocabulary in OPENAI else "huggingface_tokenizer"
 
 
 def estimate_texts(texts: Sequence[str]) -> int:

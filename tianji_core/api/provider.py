@@ -32,8 +32,12 @@ Operation = Literal[
     "speech",
     "transcriptions",
     "translations",
+    "realtime",
 ]
-"""What the caller wants done; each is one endpoint in its normal form: OpenAI's, and for rerank Cohere's v2."""
+"""What the caller wants done; each is one endpoint in its normal form: OpenAI's, and for rerank Cohere's v2.
+
+`realtime` is the only one that is no request with an answer, but a session: see `Provider.build_realtime`.
+"""
 
 UPLOADS: frozenset[Operation] = frozenset({"image_edits", "image_variations", "transcriptions", "translations"})
 """Operations that come as multipart forms: members of their body may be an `Upload`, or a list of them."""
@@ -58,6 +62,9 @@ Feature = Literal[
 
 Body = dict[str, Any]
 """A JSON object in OpenAI's shape (`tianji_core.wire.openai` has the TypedDicts)."""
+
+PATH_DIALECTS = frozenset({"gemini"})
+"""Dialects whose paths say the model and whether the answer is a stream; bodies in them hold neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,10 @@ class ModelRequest:
     belongs to the provider: it may change it in place. `model` is the vendor's name for the model. `headers` are the
     client's header fields that the provider named in `forward_headers`, names in lower case. `drop_params` says that
     a parameter whose value the model refuses is to be left out; otherwise the provider raises UnsupportedParamsError.
-    `dialect` is what the client speaks (`openai`, `messages`, `responses`), for vendors that serve it in a better way.
+    `dialect` is what the client speaks (`openai`, `messages`, `responses`, `gemini`), for vendors that serve it in a
+    better way.
+    `native` says that the request goes out in this dialect (`build_native`), and that what is read comes in it: an
+    answer, or what `unwrap_native` makes of a stream.
     """
 
     operation: Operation
@@ -135,6 +145,7 @@ class ModelRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     drop_params: bool = False
     dialect: str = "openai"
+    native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +190,20 @@ class StreamDecoder(ABC):
         return []
 
 
+class Unwrapper(ABC):
+    """Takes a stream in a client's dialect out of the vendor's own framing.
+
+    `feed` gets the bytes as they arrive, cut anywhere, and gives the dialect's bytes. When the framing itself tells a
+    failure, or makes no sense, set `error`.
+    """
+
+    error: GatewayError | None = None
+
+    @abstractmethod
+    def feed(self, data: bytes) -> bytes:
+        """The dialect's bytes that `data` completes. Raises nothing for what a vendor may send."""
+
+
 class Provider(ABC):
     """A vendor's wire format. See docs/plugins/writing.md for a walk through one."""
 
@@ -194,6 +219,8 @@ class Provider(ABC):
     """True if the body's `metadata`, which otherwise is for the gateway alone, is to reach the provider."""
     native_dialects: ClassVar[frozenset[str]] = frozenset()
     """Dialects of clients that the vendor speaks itself (`messages`, `responses`, …): see `build_native`."""
+    counts_chat: ClassVar[bool] = False
+    """True if `build_count` takes chats in OpenAI's form too, as the dialect `openai`."""
     fixed_params: ClassVar[frozenset[str]] = frozenset()
     """Parameters that clients may not change where the deployment's row says them: a guardrail at the vendor, say."""
     relays: ClassVar[bool] = False
@@ -206,7 +233,7 @@ class Provider(ABC):
     pass_through_signs: ClassVar[bool] = False
     """True if `authorize` has to see the whole body of a pass-through request, which then is held and limited."""
     error_dialect: ClassVar[str] = "openai"
-    """The dialect that the vendor's own clients read errors in: `openai`, `messages` (Anthropic) or `google`."""
+    """The dialect that the vendor's own clients read errors in: `openai`, `messages` (Anthropic's) or `gemini`."""
 
     resources: ClassVar[frozenset[str]] = frozenset()
     """The stored things of OpenAI's API that the vendor has in the same shape: `assistants`, `batches`, `fine_tuning`,
@@ -236,18 +263,44 @@ class Provider(ABC):
         Raises UnsupportedCapabilityError or BadRequestError for what cannot be said to this vendor.
         """
 
+    def speaks(self, dialect: str, model: str) -> bool:
+        """Whether this model is asked in a dialect of clients; for vendors whose models differ there."""
+        return dialect in self.native_dialects
+
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
         """The HTTP request for a body that is in one of `native_dialects` already. `request.body` is that body, with
-        the vendor's name of the model; the answer goes to the client as it comes.
+        the vendor's name of the model (but in `PATH_DIALECTS`) and the row's own members; the answer goes to the client
+        as it comes. Streams of `gemini` are asked for as server-sent events.
         """
         raise UnsupportedCapabilityError(f"Provider {self.name!r} does not speak {dialect}.", provider=self.name)
 
+    def unwrap_native(self, dialect: str, request: ModelRequest) -> Unwrapper | None:
+        """What takes a dialect's stream out of the vendor's own framing. None if there is none, and its bytes come as
+        the dialect has them.
+        """
+        return None
+
     def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
-        """The request that has the vendor count a prompt in one of `native_dialects` (answered with `input_tokens`).
+        """The request that has the vendor count a prompt in one of `native_dialects`, or a chat if it `counts_chat`.
 
         None if it does not count; then the gateway does.
         """
         return None
+
+    def parse_count(self, answer: Body) -> int:
+        """The tokens that the vendor has counted. Raises KeyError, TypeError or ValueError if it makes no sense."""
+        return int(answer["input_tokens"])
+
+    def build_realtime(self, request: ModelRequest) -> UpstreamRequest:
+        """The GET that opens a WebSocket (RFC 6455) to the vendor, whose events are those of OpenAI's Realtime API.
+
+        They pass between client and vendor as they are. Asked of providers that declare `realtime`.
+
+        The URL begins with `ws://` or `wss://`; the fields of the handshake itself are the transport's business.
+        `request.body` has `intent: transcription` where the client wants no more than that, and `request.headers` has
+        `openai-beta` where it speaks the API's beta. An answer other than 101 goes to `parse_error`.
+        """
+        raise UnsupportedCapabilityError(f"Provider {self.name!r} has no realtime sessions.", provider=self.name)
 
     # The next three are for the few vendors that need them; one that is not overridden costs nothing.
 

@@ -40,6 +40,37 @@ def new_id(operation: Operation) -> str:
     return f"{'cmpl' if operation == 'completions' else 'chatcmpl'}-{uuid.uuid4()}"
 
 
+def model_request(call: Call, deployment: Deployment, model: str) -> tuple[ModelRequest, bool]:
+    """What the provider gets, and whether its chat answer has to be turned into a completions answer.
+
+    Raises UnsupportedCapabilityError, UnsupportedParamsError.
+    """
+    provider = deployment.provider
+    operation: Operation = call.operation
+    operations = provider.capabilities.operations
+    body = vendor_body(call, deployment, model)
+    reshapes = False
+    if operation not in operations:
+        if operation != "completions" or "chat" not in operations:
+            raise UnsupportedCapabilityError(
+                f"Model {call.model!r} cannot do {operation}: its provider {provider.name!r} does not offer it."
+            )
+        operation, body, reshapes = "chat", completions_to_chat(body), True
+    drops = deployment.drop_params or call.options.drop_params
+    headers = forwarded(call, provider)
+    return ModelRequest(operation, model, body, call.stream, headers, drops, call.dialect), reshapes
+
+
+def forwarded(call: Call, provider: Provider) -> dict[str, str]:
+    """The client's header fields that the provider asks for."""
+    headers: dict[str, str] = {}
+    for name in provider.forward_headers:
+        value = call.header(name.encode())
+        if value is not None:
+            headers[name] = value
+    return headers
+
+
 class Attempt:
     """Sends a call to one deployment. Made anew for each try; holds what the try has to give back."""
 
@@ -93,7 +124,7 @@ class Attempt:
     async def _run(self, model: str) -> Reply | StreamReply:
         deployment = self._deployment
         provider = deployment.provider
-        request, reshapes = self._request(model)
+        request, reshapes = model_request(self._call, deployment, model)
         local: LocalReply | None
         if deployment.mock_response is not None:
             local = mock_reply(deployment.mock_response, request)
@@ -168,27 +199,6 @@ class Attempt:
         counted = await count_stream(model, call.operation, call.body, pieces, more, quick=quick)
         call.usage_source = counted.source
         return transform.add_usage(counted.usage, next(iter(read_chunks(pieces[:1])), {}))
-
-    def _request(self, model: str) -> tuple[ModelRequest, bool]:
-        """What the provider gets, and whether its chat answer has to be turned into a completions answer."""
-        call, provider = self._call, self._deployment.provider
-        operation: Operation = call.operation
-        operations = provider.capabilities.operations
-        body = vendor_body(call, self._deployment, model)
-        reshapes = False
-        if operation not in operations:
-            if operation != "completions" or "chat" not in operations:
-                raise UnsupportedCapabilityError(
-                    f"Model {call.model!r} cannot do {operation}: its provider {provider.name!r} does not offer it."
-                )
-            operation, body, reshapes = "chat", completions_to_chat(body), True
-        headers: dict[str, str] = {}
-        for name in provider.forward_headers:
-            value = call.header(name.encode())
-            if value is not None:
-                headers[name] = value
-        drops = self._deployment.drop_params or call.options.drop_params
-        return ModelRequest(operation, model, body, call.stream, headers, drops, call.dialect), reshapes
 
     async def _send(self, request: ModelRequest) -> UpstreamResponse:
         deployment = self._deployment

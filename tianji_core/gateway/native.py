@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
-from tianji_core.api.provider import Body, ModelRequest, Provider, StreamDecoder
-from tianji_core.gateway.attempt import Attempt
+from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Provider, StreamDecoder, Unwrapper
+from tianji_core.gateway.attempt import Attempt, forwarded
 from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.paths import without
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.transforms import StreamTransform
 from tianji_core.routing import Deployment
@@ -19,16 +20,42 @@ from tianji_core.translate.surfaces.contract import NativeStream, Surface
 from tianji_core.transport import UpstreamResponse
 from tianji_core.wire.sse import encode_event
 
+_IN_PATH = ("model", "stream")
+"""Members that a body cannot say where the path does."""
+_KEPT = frozenset({"model", "stream", "messages", "input", "contents"})
+"""Members that no list of parameters to drop takes out."""
 
-def speaks_natively(call: Call, deployment: Deployment) -> bool:
-    """Whether this deployment gets the client's request as it came."""
+
+def speaks_natively(call: Call, deployment: Deployment, model: str) -> bool:
+    """Whether this deployment gets the client's request as it came; `model` is the vendor's name.
+
+    Raises BadRequestError for a request that has to be translated for it and cannot be.
+    """
     surface = call.surface
-    return (
-        surface is not None
-        and call.native is not None
-        and surface.name in deployment.provider.native_dialects
-        and deployment.mock_response is None
-    )
+    if surface is None or deployment.mock_response is not None:
+        return False
+    if deployment.provider.speaks(surface.name, model):
+        return call.native is not None
+    surface.check_sayable(call.asked or {})
+    return False
+
+
+def native_request(call: Call, deployment: Deployment, model: str) -> ModelRequest:
+    """The request as the vendor gets it: the client's members, before them the row's own, and no member of ours."""
+    surface = call.surface
+    assert surface is not None  # noqa: S101 - see speaks_natively
+    body = surface.with_defaults(call.native or {}, deployment.defaults, model)
+    for name in deployment.dropped_params - _KEPT:
+        body.pop(name, None)
+    for place in deployment.dropped_places + call.options.dropped:
+        if place[0] not in _KEPT:
+            body = without(body, place)
+    if surface.name not in PATH_DIALECTS:
+        body["model"] = model
+    body.update(deployment.fixed)
+    drops = deployment.drop_params or call.options.drop_params
+    headers = forwarded(call, deployment.provider)
+    return ModelRequest("chat", model, body, call.stream, headers, drops, call.dialect, native=True)
 
 
 class NativeAttempt(Attempt):
@@ -41,7 +68,10 @@ class NativeAttempt(Attempt):
         provider, surface = deployment.provider, call.surface
         assert surface is not None  # noqa: S101 - see speaks_natively
         request = self._asked(model)
-        upstream = provider.build_native(surface.name, self._native(model, request))
+        sent = native_request(call, deployment, model)
+        if deployment.needs_prepare:
+            await provider.prepare(sent, deployment.network)
+        upstream = provider.build_native(surface.name, sent)
         if deployment.needs_authorize:
             upstream = await provider.authorize(upstream, deployment.network)
         response = await self._exchange(upstream)
@@ -65,42 +95,43 @@ class NativeAttempt(Attempt):
     def _asked(self, model: str) -> ModelRequest:
         """The request in the normal form: what the provider reads the answer with."""
         call = self._call
-        return ModelRequest("chat", model, {**call.body, "model": model}, call.stream, dialect=call.dialect)
-
-    def _native(self, model: str, request: ModelRequest) -> ModelRequest:
-        """The request as the vendor gets it: without what is the gateway's, with the vendor's name of the model."""
-        call, provider = self._call, self._deployment.provider
-        dropped = self._deployment.dropped_params
-        body = {k: v for k, v in (call.native or {}).items() if k not in dropped}
-        body["model"] = model
-        headers = {n: value for n in provider.forward_headers if (value := call.header(n.encode())) is not None}
-        return ModelRequest("chat", model, body, request.stream, headers, dialect=call.dialect)
+        body = {**call.body, "model": model}
+        return ModelRequest("chat", model, body, call.stream, dialect=call.dialect, native=True)
 
     async def _native_stream(self, surface: Surface, request: ModelRequest, response: UpstreamResponse) -> StreamReply:
         provider = self._deployment.provider
         decoder = provider.stream_decoder(request) if self._keep else None
-        transform = NativeRelay(surface.native_stream(self._call.model), provider, request, decoder)
+        unwrapper = provider.unwrap_native(surface.name, request)
+        transform = NativeRelay(surface.native_stream(self._call.model), provider, request, decoder, unwrapper)
         reply = StreamReply(self._call, response, transform)
         reply.native = True
         return await self._begun(reply)
 
 
-def native_body(body: Body) -> Body:
-    """What of a client's request is for the vendor; `metadata` belongs to the dialects, `litellm_metadata` to us."""
-    return {name: value for name, value in body.items() if name not in OWN or name == "metadata"}
+def native_body(surface: Surface, body: Body) -> Body:
+    """What of a client's request is for the vendor: `metadata` if the dialect has it, nothing that is the gateway's."""
+    kept = ("metadata",) if surface.owns_metadata else ()
+    gone = _IN_PATH if surface.name in PATH_DIALECTS else ()
+    return {name: value for name, value in body.items() if (name not in OWN or name in kept) and name not in gone}
 
 
 class NativeRelay(StreamTransform):
     """A stream in the client's dialect, passed on. With a decoder its chunks are kept for whoever wants to see them."""
 
     def __init__(
-        self, stream: NativeStream, provider: Provider, request: ModelRequest, decoder: StreamDecoder | None
+        self,
+        stream: NativeStream,
+        provider: Provider,
+        request: ModelRequest,
+        decoder: StreamDecoder | None,
+        unwrapper: Unwrapper | None = None,
     ) -> None:
         super().__init__(wants_usage=False, keep=decoder is not None)
         self._stream = stream
         self._provider = provider
         self._request = request
         self._decoder = decoder
+        self._unwrapper = unwrapper
         self._counted: Mapping[str, Any] | None = None
 
     @property
@@ -112,11 +143,16 @@ class NativeRelay(StreamTransform):
         self._counted = usage
 
     def feed(self, data: bytes) -> bytes:
+        unwrapper = self._unwrapper
+        if unwrapper is not None:
+            data = unwrapper.feed(data)
         out = self._stream.feed(data)
         if self._decoder is not None and self._kept is not None:
             self._kept += self._decoder.feed(data)
         if self._stream.error is not None:
             self.error = self._error_of(self._stream.error)
+        elif unwrapper is not None and not self._stream.complete:
+            self.error = unwrapper.error
         return out
 
     def finish(self) -> bytes:

@@ -171,7 +171,8 @@ class Pipeline:
         return self.retries.num_retries
 
     async def _attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
-        native = speaks_natively(call, deployment)
+        model = target.upstream_model(deployment)
+        native = call.surface is not None and speaks_natively(call, deployment, model)
         keep = (call.stream or native) and (
             (self.callbacks.wants_content and self.keeps_content)
             or (bool(self.guardrails.post_call) and self.guardrails.watches_answers(call))
@@ -184,7 +185,7 @@ class Pipeline:
             max_response=self.max_response_bytes,
             counts=self.counts_tokens,
         )
-        reply = await attempt.run(target.upstream_model(deployment))
+        reply = await attempt.run(model)
         if isinstance(reply, Reply) and call.operation in _NAMES_MODEL:
             reply.body["model"] = call.model
         return reply

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import orjson
 
 from tianji_core.accounting import count_answer
 from tianji_core.api.errors import BadRequestError, GatewayError
-from tianji_core.api.provider import ModelRequest
+from tianji_core.api.provider import Body, ModelRequest
+from tianji_core.gateway.attempt import model_request
 from tianji_core.gateway.call import Call
-from tianji_core.gateway.native import speaks_natively
+from tianji_core.gateway.native import native_request, speaks_natively
 from tianji_core.routing import Deployment, ModelTable
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.calls")
 
+SECONDS = 20
+"""That a vendor has for counting."""
 
-async def count_prompt(models: ModelTable, call: Call) -> tuple[int, str]:
-    """The tokens, and who counted: `provider` or `local_estimate`, in the reference's words.
+
+class PromptCount(NamedTuple):
+    """The tokens of a prompt. `source` says who counted: `provider` or `local_estimate`, in the reference's words.
+
+    `model` is the vendor's name of the model, `answer` what the vendor has said, if it was asked.
+    """
+
+    tokens: int
+    source: str
+    model: str
+    provider: str | None = None
+    answer: Body | None = None
+
+
+async def count_prompt(models: ModelTable, call: Call) -> PromptCount:
+    """Have the tokens counted by the vendor, or here if it does not.
 
     Raises BadRequestError for a model that nobody knows. A vendor that fails is no reason to fail: then we count.
     """
@@ -24,36 +43,47 @@ async def count_prompt(models: ModelTable, call: Call) -> tuple[int, str]:
     if target is None:
         raise BadRequestError(f"Invalid model name passed in model={call.model}.", param="model")
     for deployment in target.deployments:
-        model = target.upstream_model(deployment)
         try:
-            counted = await _ask(call, deployment, model)
+            counted = await _ask(call, deployment, target.upstream_model(deployment))
         except GatewayError as error:
             log.info("vendor does not count", deployment=deployment.id, error=str(error))
             break
         if counted is not None:
-            return counted, "provider"
-    deployment = target.deployments[0]
-    usage = (await count_answer(target.upstream_model(deployment), call.operation, call.body, {})).usage
-    return int(usage["prompt_tokens"]), "local_estimate"
+            return counted
+    return await count_here(call, target.upstream_model(target.deployments[0]))
 
 
-async def _ask(call: Call, deployment: Deployment, model: str) -> int | None:
-    """The vendor's count; None from one that does not count in the caller's dialect."""
-    if call.surface is None or not speaks_natively(call, deployment):
+async def count_here(call: Call, model: str) -> PromptCount:
+    """Count the tokens with the vocabulary of a model, by its vendor's name."""
+    usage = (await count_answer(model, call.operation, call.body, {})).usage
+    return PromptCount(int(usage["prompt_tokens"]), "local_estimate", model)
+
+
+async def _ask(call: Call, deployment: Deployment, model: str) -> PromptCount | None:
+    """The vendor's count; None from one that does not count."""
+    if deployment.mock_response is not None:
         return None
     provider = deployment.provider
-    body = {**(call.native or {}), "model": model}
-    headers = {n: value for n in provider.forward_headers if (value := call.header(n.encode())) is not None}
-    request = provider.build_count(call.surface.name, ModelRequest("chat", model, body, headers=headers))
-    if request is None:
+    request: ModelRequest
+    if speaks_natively(call, deployment, model):
+        dialect, request = call.dialect, native_request(call, deployment, model)
+    elif call.operation == "chat" and provider.counts_chat:
+        dialect, (request, _) = "openai", model_request(call, deployment, model)
+    else:
+        return None
+    if deployment.needs_prepare:
+        await provider.prepare(request, deployment.network)
+    asked = provider.build_count(dialect, request)
+    if asked is None:
         return None
     if deployment.needs_authorize:
-        request = await provider.authorize(request, deployment.network)
-    reply = await deployment.network.fetch(request, timeout=20)
+        asked = await provider.authorize(asked, deployment.network)
+    reply = await deployment.network.fetch(asked, timeout=SECONDS)
     if reply.status != 200:
         raise provider.parse_error(reply.status, reply.headers, reply.body)
     try:
-        tokens = orjson.loads(reply.body)["input_tokens"]
+        answer = orjson.loads(reply.body)
+        tokens = provider.parse_count(answer)
     except (ValueError, KeyError, TypeError):
         return None
-    return tokens if isinstance(tokens, int) else None
+    return PromptCount(tokens, "provider", model, deployment.provider_name, answer)

@@ -15,8 +15,8 @@ def error_body(error: GatewayError, dialect: str = "openai") -> dict[str, Any]:
     """The body of a failed call."""
     if dialect == "messages":
         return anthropic.error_body(error.message, error.http_status)
-    if dialect == "google":
-        return google.error_body(error.message, error.http_status)
+    if dialect == "gemini":
+        return google.error_body(error.message, error.http_status, error.code, error.retry_after)
     return openai.error_body(error.message, error.error_type, error.param, str(error.http_status), error.detail)
 
 

@@ -1,9 +1,10 @@
-"""Names of models inside addresses, and paths below them."""
+"""Names of models inside addresses, paths below them, and addresses of WebSockets."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlsplit
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode, urlsplit
 
 from tianji_core.api.errors import BadRequestError
 
@@ -43,3 +44,10 @@ def _up(base: str, levels: int) -> str:
     for _ in range(levels):
         base = base.rpartition("/")[0]
     return base
+
+
+def websocket_url(url: str, query: Mapping[str, str]) -> str:
+    """An http(s) address as one of a WebSocket, with these members in its query."""
+    if url.startswith("http"):
+        url = f"ws{url.removeprefix('http')}"
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"

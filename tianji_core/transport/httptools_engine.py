@@ -10,19 +10,22 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterable
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
-from tianji_core.api.http import UpstreamRequest
+from tianji_core.api.http import UpstreamReply, UpstreamRequest
 
 from .connection import Connection
-from .contract import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport
-from .errors import ConnectError, InvalidRequest, ResponseTruncated, TransportError
-from .head import CHUNKED, Origin, encode_head, split_url
+from .contract import BODY_LIMIT, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport
+from .errors import ConnectError, ResponseTruncated, TransportError
+from .head import Origin, encode_head, split_url
 from .pool import Pool
 from .response import HttptoolsResponse
 from .tls import ClientCertificate, Verify, build_context
-from .upload import chunked, length_of, measured, send_answered, slices
+from .upload import length_of, parts_of, send_answered
+
+if TYPE_CHECKING:
+    from .websocket import WebSocket
 
 _ROUTES_KEPT = 2048
 _SMALL = 256 * 1024  # bytes of a body that go out with the head in one write
@@ -104,6 +107,15 @@ class HttptoolsTransport(Transport):
             raise response.error()
         return response
 
+    async def open_websocket(
+        self, request: UpstreamRequest, timeouts: Timeouts = DEFAULT_TIMEOUTS, *, limit: int = BODY_LIMIT
+    ) -> WebSocket | UpstreamReply:
+        if self._closed:
+            raise ConnectError("the transport is closed")
+        from .websocket import connect  # most gateways never need it
+
+        return await connect(request, timeouts, self._context, public_only=self._public_only, limit=limit)
+
     async def aclose(self) -> None:
         self._closed = True
         self._routes.clear()
@@ -146,9 +158,7 @@ class HttptoolsTransport(Transport):
         now = loop.time()
         total_at = inf if timeouts.total is None else now + timeouts.total
         body = request.body
-        if not isinstance(body, (bytes, bytearray, memoryview)) and not isinstance(body, AsyncIterable):
-            raise InvalidRequest("body must be bytes or an async iterable of bytes")
-        length = length_of(request, body)
+        length = length_of(body, request.length)
         head = encode_head(request, route.rest_of_line, length)
         connection = route.pool.take(now) or await route.pool.acquire(timeouts, total_at)
         again = connection.served > 0 and not isinstance(body, AsyncIterable)
@@ -157,11 +167,7 @@ class HttptoolsTransport(Transport):
             connection.begin(
                 response, head, timeouts, loop.time(), total_at, to_head=request.method == "HEAD", uploading=True
             )
-            if not isinstance(body, AsyncIterable):
-                parts = slices(body)
-            else:
-                parts = chunked(body) if length == CHUNKED else measured(body, length)
-            await send_answered(connection, response, parts)
+            await send_answered(connection, response, parts_of(body, length))
             if response.failure is None:
                 return response
             if not again or not _is_stale(response):

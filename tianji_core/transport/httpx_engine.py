@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ from .errors import (
 )
 from .head import CHUNKED, USER_AGENT, Origin, encode_head, split_url
 from .tls import ClientCertificate, Verify, build_context
-from .upload import length_of, measured
+from .upload import length_of, parts_of
 
 if TYPE_CHECKING:
     import httpx
@@ -78,17 +78,15 @@ class HttpxTransport(Transport):
         loop = asyncio.get_running_loop()
         origin, target, host = split_url(request.url)
         body = request.body
-        if not isinstance(body, (bytes, AsyncIterable)):
-            raise InvalidRequest("body must be bytes or an async iterable of bytes")
         # The other engine's head is built for its checks: both refuse the same requests, with the same words.
-        length = length_of(request, body)
+        length = length_of(body, request.length)
         encode_head(request, f" {target} HTTP/1.1\r\nhost: {host}\r\n", length)
         given = {name.lower() for name, _ in request.headers}
         unasked = (("accept-encoding", "identity"), ("user-agent", USER_AGENT))
         headers = [*request.headers, *(field for field in unasked if field[0] not in given)]
         if length != CHUNKED and not isinstance(body, bytes):
             headers.append(("content-length", str(length)))
-            body = measured(body, length)
+            body = parts_of(body, length)
         # httpcore looks this dict up again for each phase, so it can be changed once the head is there.
         patience = {
             "connect": timeouts.connect,

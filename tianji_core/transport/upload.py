@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from functools import partial
 
-from tianji_core.api.http import UpstreamRequest
+from tianji_core.api.http import SizedBody
 
 from .connection import Connection
 from .errors import InvalidRequest
@@ -17,15 +17,29 @@ from .response import HttptoolsResponse
 _SLICE = 64 * 1024
 
 
-def length_of(request: UpstreamRequest, body: bytes | AsyncIterable[bytes]) -> int:
-    """The length that the head announces. Raises InvalidRequest."""
-    if not isinstance(body, AsyncIterable):
+Body = bytes | bytearray | memoryview | SizedBody | AsyncIterable[bytes]
+
+
+def length_of(body: object, announced: int | None = None) -> int:
+    """The size of a body in bytes, or CHUNKED. Raises InvalidRequest for what is no body."""
+    if isinstance(body, (bytes, bytearray, memoryview)):
         return len(body)
-    if request.length is None:
-        return CHUNKED
-    if request.length < 0:
-        raise InvalidRequest("the length of the body is negative")
-    return request.length
+    if isinstance(body, AsyncIterable):
+        if announced is not None and announced < 0:
+            raise InvalidRequest("the length of the body is negative")
+        return CHUNKED if announced is None else announced
+    if isinstance(body, SizedBody):
+        return body.size
+    raise InvalidRequest("body must be bytes, a SizedBody or an async iterable of bytes")
+
+
+def parts_of(body: Body, length: int) -> AsyncGenerator[bytes, None]:
+    """The body as it goes on the wire, part by part; `length` is what `length_of` says."""
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return slices(body)
+    if not isinstance(body, AsyncIterable):
+        return sized(body)
+    return chunked(body) if length == CHUNKED else measured(body, length)
 
 
 async def slices(body: bytes | bytearray | memoryview) -> AsyncGenerator[bytes, None]:
@@ -33,6 +47,19 @@ async def slices(body: bytes | bytearray | memoryview) -> AsyncGenerator[bytes, 
     view = memoryview(body).cast("B")
     for start in range(0, len(view), _SLICE):
         yield bytes(view[start : start + _SLICE])
+
+
+async def sized(body: SizedBody) -> AsyncGenerator[bytes, None]:
+    """A body that is read as it goes out. Raises InvalidRequest if it turns out to be of another size than it said."""
+    left = body.size
+    for piece in body:
+        left -= len(piece)
+        if left < 0:
+            break
+        for start in range(0, len(piece), _SLICE):
+            yield piece[start : start + _SLICE]
+    if left:
+        raise InvalidRequest("the body is not of the size that was announced")
 
 
 async def chunked(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
@@ -63,7 +90,7 @@ async def measured(body: AsyncIterable[bytes], length: int) -> AsyncGenerator[by
             if part:
                 yield part
         if left:
-            raise InvalidRequest("the body is not as long as was announced", sent=True)
+            raise InvalidRequest("the body is not of the size that was announced", sent=True)
     finally:
         if (close := getattr(iterator, "aclose", None)) is not None:
             await close()

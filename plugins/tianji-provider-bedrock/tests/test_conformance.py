@@ -9,6 +9,7 @@ import pytest
 
 import tianji_provider_bedrock
 from tianji_core.api.errors import RateLimitError
+from tianji_core.api.provider import Body
 from tianji_core.testing import ProviderConformance, overrides_standard_test
 from tianji_provider_bedrock import Bedrock, BedrockConverse
 
@@ -17,7 +18,13 @@ MODEL = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 PATH = f"{HOST}/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 
 
-class TestBedrock(ProviderConformance):
+class OnBedrock(ProviderConformance, kit=True):
+    def native_body(self, dialect: str, body: Body) -> Body:
+        kept = {name: value for name, value in body.items() if name not in ("model", "stream")}
+        return {**kept, "anthropic_version": "bedrock-2023-05-31"}
+
+
+class TestBedrock(OnBedrock):
     provider_class = Bedrock
     model = MODEL
     models: ClassVar = {
@@ -48,9 +55,9 @@ class TestBedrock(ProviderConformance):
         provider = self.provider()
         before = provider.build_request(self.request("chat"))
         request = self.request("chat")
-        request.headers = {"anthropic-beta": "kit-value"}
+        request.headers = {"anthropic-beta": "context-1m-kit"}
         sent: Any = provider.build_request(request)
-        assert json.loads(sent.body)["additionalModelRequestFields"] == {"anthropic_beta": ["kit-value"]}
+        assert json.loads(sent.body)["additionalModelRequestFields"] == {"anthropic_beta": ["context-1m-kit"]}
         assert provider.build_request(self.request("chat")).body == before.body
 
     @pytest.mark.parametrize("name", ["bedrock", "bedrock_converse"])
@@ -66,7 +73,7 @@ class ClaudeByInvoke(BedrockConverse):
     capabilities = Bedrock.capabilities.lacking("audio")
 
 
-class TestInvoke(ProviderConformance):
+class TestInvoke(OnBedrock):
     """Claude by `invoke/`, and the provider by its other name."""
 
     provider_class = ClaudeByInvoke
@@ -93,8 +100,8 @@ class TestInvoke(ProviderConformance):
     def test_forwarded_headers_are_sent_and_do_not_stay(self) -> None:
         provider = self.provider()
         request = self.request("chat")
-        request.headers = {"anthropic-beta": "kit-value"}
+        request.headers = {"anthropic-beta": "context-1m-kit"}
         sent: Any = provider.build_request(request)
-        assert json.loads(sent.body)["anthropic_beta"] == ["kit-value"]
+        assert json.loads(sent.body)["anthropic_beta"] == ["context-1m-kit"]
         plain: Any = provider.build_request(self.request("chat"))
         assert "anthropic_beta" not in json.loads(plain.body)

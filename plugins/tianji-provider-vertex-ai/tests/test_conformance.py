@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import tianji_provider_vertex_ai
 from tianji_core.api.errors import OverloadedError
-from tianji_core.api.provider import Capabilities
+from tianji_core.api.provider import Body, Capabilities
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.testing import ProviderConformance, overrides_standard_test
 from tianji_provider_vertex_ai import VertexBetaProvider, VertexProvider
@@ -78,6 +78,18 @@ class TestClaude(_OnVertex):
     urls: ClassVar = {"chat": f"{CLAUDE}:rawPredict", "chat_stream": f"{CLAUDE}:streamRawPredict?alt=sse"}
     ignored_params = frozenset({"response_format"})
     stream_error_class = OverloadedError
+
+    @overrides_standard_test("Only beta features that Vertex AI knows are asked for")
+    def test_forwarded_headers_are_sent_and_do_not_stay(self) -> None:
+        request = self.request("chat")
+        request.headers = {"anthropic-beta": "context-1m-kit,kit-value"}
+        provider = self.provider()
+        assert dict(provider.build_request(request).headers)["anthropic-beta"] == "context-1m-kit"
+        assert provider.build_request(self.request("chat")).headers == self.build("chat").headers
+
+    def native_body(self, dialect: str, body: Body) -> Body:
+        kept = {name: value for name, value in body.items() if name != "model"}
+        return {**kept, "anthropic_version": "vertex-2023-10-16"}
 
     def samples_dir(self) -> Path:
         return Path(__file__).parent / "samples" / "claude"

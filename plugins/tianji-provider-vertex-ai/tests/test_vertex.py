@@ -182,11 +182,13 @@ def test_metadata_is_for_claude() -> None:
 def test_claude_has_its_version_in_the_body_and_its_betas_in_the_head() -> None:
     made = provider(extra_headers={"anthropic-beta": "one"})
     asked = request("claude-haiku-4-5", tools=[{"type": "web_fetch_20250910", "name": "web_fetch"}])
-    asked.headers = {"anthropic-beta": "two"}
+    asked.headers = {"anthropic-beta": "context-1m-two,three"}
     built = made.build_request(asked)
     assert sent(built)["anthropic_version"] == "vertex-2023-10-16"
     assert "model" not in sent(built)
-    assert {"one", "two"} <= set(dict(built.headers)["anthropic-beta"].split(","))
+    betas = set(dict(built.headers)["anthropic-beta"].split(","))
+    assert {"one", "context-1m-two"} <= betas
+    assert "three" not in betas
 
 
 def test_claude_answers_by_a_schema_through_a_tool() -> None:

@@ -34,7 +34,7 @@ log = get_logger("tianji.pass_through")
 
 ALIASES = {"openai_passthrough": "openai", "vertex-ai": "vertex_ai"}
 """Prefixes that the reference has beside the names of providers."""
-DIALECTS = {"anthropic": "messages", "gemini": "google", "vertex_ai": "google"}
+DIALECTS = {"anthropic": "messages", "gemini": "gemini", "vertex_ai": "gemini"}
 """How errors are told before the provider, which says it itself, has been loaded."""
 
 

@@ -30,9 +30,9 @@ def routes(app: App) -> list[GuardedRoute]:
             call = read_dialect_call(MESSAGES, scope, headers, body, scope["principal"])
             if call.native is not None:
                 call.native.pop("max_tokens", None)
-            tokens, source = await count_prompt(serving.gateway.pipeline.models, call)
+            count = await count_prompt(serving.gateway.pipeline.models, call)
         except GatewayError as error:
             return JSONResponse(error_body(error, MESSAGES.name), error.http_status)
-        return JSONResponse({"input_tokens": tokens, "litellm_count_source": source})
+        return JSONResponse({"input_tokens": count.tokens, "litellm_count_source": count.source})
 
     return [route("/v1/messages/count_tokens", count_tokens, Permission.CALL_MODELS, methods=["POST"])]

@@ -11,8 +11,8 @@ from starlette.types import Scope
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
-from tianji_core.server.permissions import GuardedRoute, Permission
-from tianji_core.server.routes.recorded import Streamed, read_limit, read_order, recorded
+from tianji_core.server.permissions import GuardedRoute
+from tianji_core.server.routes.recorded import KeptRoute, Streamed, read_limit, read_order, recorded
 from tianji_core.server.uploads import Incoming
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def routes(app: App) -> list[GuardedRoute]:
             ("/files/{file_id}", remove, "DELETE"),
             ("/files/{file_id}/content", content, "GET"),
         ):
-            found.append(_Route(prefix + path, recorded(app, "files", handler), Permission.CALL_MODELS, [method]))
+            found.append(_Route("/files", prefix + path, recorded(app, "files", handler), method))
     return found
 
 
-class _Route(GuardedRoute):
+class _Route(KeptRoute):
     """A route of files, which leaves Anthropic's own clients to pass-through: they speak of files in another way."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

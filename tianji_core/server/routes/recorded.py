@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.callback import CallKind
@@ -23,6 +24,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.limits import Reservation
 from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, RawHeader
 from tianji_core.server.errors import error_body, error_event
+from tianji_core.server.permissions import GuardedRoute, Permission
 from tianji_core.server.requests import end_user
 from tianji_core.telemetry import get_logger
 
@@ -32,6 +34,19 @@ if TYPE_CHECKING:
 log = get_logger("tianji.server")
 
 Handler = Callable[[Request, "Serving", Call], Awaitable[Response]]
+
+
+class KeptRoute(GuardedRoute):
+    """A route of callers for what is kept. There are many of them, and what is passed through goes by all: they are
+    told apart by a word first.
+    """
+
+    def __init__(self, word: str, path: str, endpoint: Callable[[Request], Awaitable[Response]], *methods: str) -> None:
+        super().__init__(path, endpoint, Permission.CALL_MODELS, methods)
+        self._word = word
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(scope) if self._word in scope["path"] else (Match.NONE, {})
 
 
 def recorded(app: App, kind: CallKind, handler: Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -169,6 +169,12 @@ def _base64(data: str, media: Any, where: str) -> Block:
     )
 
 
+def base64_source(data: str, media: str, where: str) -> Block:
+    """The source of a block with this content. Raises UnsupportedCapabilityError for what Claude cannot read."""
+    source: Block = _base64(data, media, where)["source"]
+    return source
+
+
 def _plain_document(data: bytes) -> Block:
     text = data.decode("utf-8", "replace")
     return {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}}

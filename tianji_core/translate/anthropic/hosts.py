@@ -1,7 +1,8 @@
 """Where Claude is asked, and what differs there: Anthropic's own API, Vertex AI, Bedrock.
 
 Sources: Anthropic's pages "Claude on Vertex AI" and "Claude on Amazon Bedrock" (version in the body, the model in the
-path), "Vision" and "PDF support" (who fetches addresses).
+path), "Vision" and "PDF support" (who fetches addresses); for beta features the Bedrock User Guide's "Anthropic Claude
+Messages API" and what LiteLLM's users have found out.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ class Host:
     """Whether beta features are asked for by `anthropic_beta` in the body instead of a header field."""
     fetches: bool = True
     """Whether the host fetches pictures and documents from https addresses itself."""
+    betas: tuple[str, ...] | None = None
+    """The beta features that the host knows, without their dates; it refuses all others. None if it is the vendor's own
+    API, where an unknown one does no harm."""
 
     def body(
         self, request: MessagesRequest, model: str, *, stream: bool, betas: Iterable[str] | str | None = None
@@ -50,6 +54,17 @@ class Host:
             raise BadRequestError("Claude takes no addresses here; send the content as a data URI.", param="messages")
         return body
 
+    def admitted(self, header: str | None) -> list[str]:
+        """Of the beta features that a client asks for, those that the host knows, by the host's own names.
+
+        Clients that believe to talk to Anthropic send all that they have, and need not know better.
+        """
+        asked = join_betas(header).split(",") if header else []
+        if self.betas is None:
+            return asked
+        named = (_NAMES_OF_HOSTS.get(beta, beta) for beta in asked)
+        return list(dict.fromkeys(beta for beta in named if beta.startswith(self.betas)))
+
     def wants(self, url: str) -> bool:
         """Whether the content of an address has to be downloaded before the host is asked."""
         return url[:7].lower() == "http://" or (not self.fetches and url[:8].lower() == "https://")
@@ -59,9 +74,39 @@ class Host:
         return await inline_media([_with_openai_parts(each, self) for each in messages], network, self.wants)
 
 
+_NAMES_OF_HOSTS = {"advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19"}
+"""Features that go by another name at the other hosts."""
+_ALL_HOSTS = (
+    "compact-",
+    "computer-use-",
+    "context-1m-",
+    "context-management-",
+    "interleaved-thinking-",
+    "tool-search-",
+)
 ANTHROPIC = Host()
-VERTEX = Host(version="vertex-2023-10-16", names_model=False, fetches=False)
-BEDROCK = Host(version="bedrock-2023-05-31", names_model=False, says_stream=False, betas_in_body=True, fetches=False)
+VERTEX = Host(
+    version="vertex-2023-10-16",
+    names_model=False,
+    fetches=False,
+    betas=(*_ALL_HOSTS, "web-search-"),
+)
+BEDROCK = Host(
+    version="bedrock-2023-05-31",
+    names_model=False,
+    says_stream=False,
+    betas_in_body=True,
+    fetches=False,
+    betas=(
+        *_ALL_HOSTS,
+        "dev-full-thinking-",
+        "effort-",
+        "fine-grained-tool-streaming-",
+        "output-128k-",
+        "token-efficient-tools-",
+        "tool-examples-",
+    ),
+)
 
 
 def _with_openai_parts(message: Any, host: Host) -> Any:

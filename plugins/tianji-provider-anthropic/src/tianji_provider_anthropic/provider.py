@@ -26,10 +26,10 @@ from tianji_core.translate.anthropic.caching import InjectionPoint, inject_marke
 from tianji_core.translate.anthropic.errors import parse_error
 from tianji_core.translate.anthropic.hosts import ANTHROPIC
 from tianji_core.translate.anthropic.models import supported_params, traits
+from tianji_core.translate.anthropic.native import counted, inline_native, native_body
 from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
-from tianji_core.translate.encrypted import messages_without_encrypted
 from tianji_core.translate.urls import below
 
 DEFAULT_BASE = "https://api.anthropic.com"
@@ -57,6 +57,7 @@ class AnthropicProvider(Provider):
     name: ClassVar[str] = "anthropic"
     takes_metadata: ClassVar[bool] = True  # for `metadata.user_id`
     native_dialects: ClassVar[frozenset[str]] = frozenset({"messages"})
+    counts_chat: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = Capabilities.of(
         "chat",
         features=(
@@ -95,36 +96,46 @@ class AnthropicProvider(Provider):
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         messages = request.body.get("messages")
-        if request.operation == "chat" and isinstance(messages, list):
+        if request.operation != "chat" or not isinstance(messages, list):
+            return
+        if request.native:
+            request.body["messages"] = await inline_native(messages, ANTHROPIC, network)
+        else:
             request.body["messages"] = await ANTHROPIC.inline(messages, network)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation != "chat":
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
         self._check_key()
+        body, betas = self._translated(request)
+        return self._post(self._url, body, join_betas(self._betas, betas, request.headers.get(HEADER)))
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        self._check_key()
+        body = native_body(request.body, ANTHROPIC, None)
+        return self._post(self._url, body, join_betas(self._betas, request.headers.get(HEADER)))
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        self._check_key()
+        if dialect == "openai":
+            body, betas = self._translated(request)
+        else:
+            body, betas = native_body(request.body, ANTHROPIC, None), []
+        wanted = join_betas(self._betas, betas, request.headers.get(HEADER))
+        return self._post(f"{self._url}/count_tokens", counted(body), wanted)
+
+    def _translated(self, request: ModelRequest) -> tuple[Body, list[str]]:
+        """A chat as the vendor's body, and the beta features that it needs."""
         # The body stays as it came: the answer is read with its help.
         chat = inject_markers(request.body, self._points) if self._points else request.body
         translated = chat_to_anthropic(
             chat, traits(request.model), modify=self.settings.modify_params, drop=request.drop_params
         )
-        body = ANTHROPIC.body(translated, request.model, stream=request.stream)
-        betas = join_betas(self._betas, translated.betas, request.headers.get(HEADER))
+        return ANTHROPIC.body(translated, request.model, stream=request.stream), translated.betas
+
+    def _post(self, url: str, body: Body, betas: str) -> UpstreamRequest:
         headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
-        return UpstreamRequest("POST", self._url, headers, orjson.dumps(body))
-
-    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
-        return self._request(self._url, request)
-
-    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
-        return self._request(f"{self._url}/count_tokens", request)
-
-    def _request(self, url: str, request: ModelRequest) -> UpstreamRequest:
-        self._check_key()
-        betas = join_betas(self._betas, request.headers.get(HEADER))
-        headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
-        if isinstance(messages := request.body.get("messages"), list):
-            request.body["messages"] = messages_without_encrypted(messages)
-        return UpstreamRequest("POST", url, headers, orjson.dumps(request.body))
+        return UpstreamRequest("POST", url, headers, orjson.dumps(body))
 
     def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
         self._check_key()

@@ -20,6 +20,7 @@ from tianji_core.translate.anthropic.betas import HEADER
 from tianji_core.translate.anthropic.errors import parse_error as parse_claude_error
 from tianji_core.translate.anthropic.hosts import ANTHROPIC
 from tianji_core.translate.anthropic.models import supported_params as claude_params
+from tianji_core.translate.anthropic.native import inline_native
 from tianji_core.translate.entra import EntraSettings
 from tianji_core.translate.rerank import document_text, rerank_answer
 from tianji_core.translate.urls import below
@@ -49,6 +50,8 @@ class AzureAI(AzureHosted, OpenAIModels):
     api_base_env = ("AZURE_AI_API_BASE",)
     forward_headers = frozenset({HEADER})
     pass_through_headers = ("openai-beta", "extra-parameters", "x-ms-client-request-id", HEADER, "anthropic-version")
+    native_dialects = frozenset({"messages"})
+    counts_chat = True
     capabilities: ClassVar[Capabilities] = OpenAIModels.capabilities.having(
         "audio", "files", "prompt_caching", operations=("rerank",)
     )
@@ -88,15 +91,22 @@ class AzureAI(AzureHosted, OpenAIModels):
             return self.capabilities.features - {"audio", "logprobs", "n", "seed"}
         return self.capabilities.features
 
+    def speaks(self, dialect: str, model: str) -> bool:
+        return dialect in self.native_dialects and self.is_claude(model)
+
     async def prepare(self, request: ModelRequest, network: Network) -> None:
-        if request.operation == "chat" and self.is_claude(request.model):
-            request.body["messages"] = await ANTHROPIC.inline(request.body["messages"], network)
+        if request.operation != "chat" or not self.is_claude(request.model):
+            return
+        messages = request.body["messages"]
+        if request.native:
+            request.body["messages"] = await inline_native(messages, ANTHROPIC, network)
+        else:
+            request.body["messages"] = await ANTHROPIC.inline(messages, network)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation == "chat" and self.is_claude(request.model) and self.has_credential():
-            headers = [("x-api-key" if name == "api-key" else name, value) for name, value in self._headers]
             name, modify = self.known_as(request.model), self.settings.modify_params
-            return claude.build_request(request, self.address.messages, headers, name, modify=modify)
+            return claude.build_request(request, self.address.messages, self._claude_headers(), name, modify=modify)
         pictures = request.operation == "embeddings" and _pictures(request.body)
         built = super().build_request(request)
         if pictures:
@@ -104,6 +114,20 @@ class AzureAI(AzureHosted, OpenAIModels):
         if request.body.keys() - PARAMS[request.operation] - KNOWN:
             built.headers = [*built.headers, ("extra-parameters", "pass-through")]
         return built
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        self.check_credential()
+        return claude.build_native(request, self.address.messages, self._claude_headers())
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        if not self.is_claude(request.model) or not self.has_credential():
+            return None
+        name, modify = self.known_as(request.model), self.settings.modify_params
+        url, headers = self.address.messages, self._claude_headers()
+        return claude.build_count(dialect, request, url, headers, name, modify=modify)
+
+    def _claude_headers(self) -> list[tuple[str, str]]:
+        return [("x-api-key" if name == "api-key" else name, value) for name, value in self._headers]
 
     def adjust_body(self, request: ModelRequest) -> None:
         super().adjust_body(request)

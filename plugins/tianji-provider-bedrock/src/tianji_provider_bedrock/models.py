@@ -79,6 +79,13 @@ class Target:
     route: Route
     api: str = ""
     """An API of AWS's beside the Bedrock runtime that the name asks for; there is none here."""
+    settled: bool = False
+    """Whether the name says the route; otherwise it is the usual one."""
+
+    @property
+    def foundation(self) -> str:
+        """The model itself, without the regions across which a profile runs it."""
+        return self.name or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +114,12 @@ def parse_model(model: str) -> Target:
     route: Route = "converse"
     region = family = None
     api = ""
+    settled = False
     rest = model
     while "/" in rest and not rest.startswith("arn:"):
         head, _, tail = rest.partition("/")
         if head in _ROUTES:
-            route = _ROUTES[head]
+            route, settled = _ROUTES[head], True
         elif head in _FAMILIES:
             family = _FAMILIES[head]
         elif head in _OTHER_APIS:
@@ -128,7 +136,7 @@ def parse_model(model: str) -> Target:
         kind, _, name = parts[5].partition("/") if len(parts) > 5 else ("", "", "")
         if kind not in ("foundation-model", "inference-profile"):
             name = ""
-    return Target(rest, _base(name) or family or "", region, route, api)
+    return Target(rest, _base(name) or family or "", region, route, api, settled)
 
 
 @lru_cache(maxsize=1024)

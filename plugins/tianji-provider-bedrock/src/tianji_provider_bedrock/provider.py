@@ -21,18 +21,21 @@ from tianji_core.api.provider import (
     Provider,
     ProviderSettings,
     StreamDecoder,
+    Unwrapper,
 )
 from tianji_core.translate.anthropic import models as claude_models
-from tianji_core.translate.anthropic.betas import HEADER
+from tianji_core.translate.anthropic.betas import HEADER, join_betas
 from tianji_core.translate.anthropic.caching import inject_markers
 from tianji_core.translate.anthropic.hosts import BEDROCK
+from tianji_core.translate.anthropic.native import inline_native
 from tianji_core.translate.anthropic.response import ReplyContext as ClaudeContext
 from tianji_core.translate.anthropic.response import parse_message
+from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
 from tianji_core.translate.media import inline_media
 from tianji_provider_bedrock import embeddings, images, rerank
 from tianji_provider_bedrock.credentials import CredentialSource
 from tianji_provider_bedrock.errors import parse_error
-from tianji_provider_bedrock.invoke import InvokeDecoder, chat_to_invoke
+from tianji_provider_bedrock.invoke import InvokeDecoder, InvokeUnwrapper, chat_to_invoke, native_to_invoke, to_count
 from tianji_provider_bedrock.meter import meter_of
 from tianji_provider_bedrock.models import Target, parse_model, traits
 from tianji_provider_bedrock.regions import domain, partition, region_of, settled_region, usual_region
@@ -66,6 +69,8 @@ class Bedrock(Provider):
 
     name: ClassVar[str] = "bedrock"
     fixed_params: ClassVar[frozenset[str]] = frozenset({"guardrailConfig"})
+    native_dialects: ClassVar[frozenset[str]] = frozenset({"messages"})
+    counts_chat: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = Capabilities.of(
         "chat",
         "embeddings",
@@ -123,13 +128,21 @@ class Bedrock(Provider):
         lacks = {"reasoning"} if traits(parse_model(model).name).reasoning == "none" else set()
         return self.capabilities.features - lacks
 
+    def speaks(self, dialect: str, model: str) -> bool:
+        """Claude speaks Messages by invoke; where the row says `converse/`, that is what it gets."""
+        target = parse_model(model)
+        converses = target.route == "converse" and target.settled
+        return dialect == "messages" and not (converses or target.api) and traits(target.name).claude is not None
+
     # -- requests ----------------------------------------------------------------------------------------------
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         messages = request.body.get("messages")
         if request.operation != "chat" or not isinstance(messages, list):
             return
-        if parse_model(request.model).route == "invoke":
+        if request.native:
+            request.body["messages"] = await inline_native(messages, BEDROCK, network)
+        elif parse_model(request.model).route == "invoke":
             request.body["messages"] = await BEDROCK.inline(messages, network)
         else:
             request.body["messages"] = await inline_media(messages, network, _is_web_address)
@@ -146,18 +159,44 @@ class Bedrock(Provider):
             return self._request(target, "invoke", images.build_image(request.body, target.name))
         if request.operation != "chat":
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        points = self._own.cache_control_injection_points
-        # The body stays as it came: the answer is read with its help.
-        chat = inject_markers(request.body, points) if points else request.body
-        found, betas = traits(target.name), request.headers.get(HEADER)
+        found, betas = traits(target.name), _betas(request)
         modify, drop = self.settings.modify_params, request.drop_params
         if target.route == "converse":
+            chat = self._marked(request.body)
             body = chat_to_converse(chat, found, stream=request.stream, modify=modify, drop=drop, betas=betas)
             return self._request(target, "converse-stream" if request.stream else "converse", body)
         if found.claude is None:
             raise UnsupportedCapabilityError("Only Claude is asked by invoke here: leave `invoke/` out.")
-        body, headers = chat_to_invoke(chat, found.claude, modify=modify, drop=drop, betas=betas)
-        return self._request(target, "invoke-with-response-stream" if request.stream else "invoke", body, headers)
+        body, headers = chat_to_invoke(self._marked(request.body), found.claude, modify=modify, drop=drop, betas=betas)
+        return self._request(target, _invoke(request), body, headers)
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        body, headers = native_to_invoke(request.body, request.headers.get(HEADER))
+        return self._request(self._target(request.model), _invoke(request), body, headers)
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        """Only Claude is counted, and only the model itself: profiles are not known there."""
+        target = self._target(request.model)
+        found = traits(target.name).claude
+        if found is None:
+            return None
+        if dialect == "openai":
+            modify, drop = self.settings.modify_params, request.drop_params
+            body, _ = chat_to_invoke(request.body, found, modify=modify, drop=drop, betas=_betas(request))
+        else:
+            body, _ = native_to_invoke(request.body, request.headers.get(HEADER))
+        return self._request(target, "count-tokens", to_count(body), model=target.foundation)
+
+    def parse_count(self, answer: Body) -> int:
+        return int(answer["inputTokens"])
+
+    def unwrap_native(self, dialect: str, request: ModelRequest) -> Unwrapper:
+        return InvokeUnwrapper(self.name)
+
+    def _marked(self, body: Body) -> Body:
+        """The body with the row's cache markers. It stays as it came itself: the answer is read with its help."""
+        points = self._own.cache_control_injection_points
+        return inject_markers(body, points) if points else body
 
     async def authorize(self, request: UpstreamRequest, network: Network) -> UpstreamRequest:
         if any(name == "authorization" for name, _ in request.headers):
@@ -174,9 +213,15 @@ class Bedrock(Provider):
         return target
 
     def _request(
-        self, target: Target, action: str, body: Body, headers: list[tuple[str, str]] | None = None
+        self,
+        target: Target,
+        action: str,
+        body: Body,
+        headers: list[tuple[str, str]] | None = None,
+        *,
+        model: str | None = None,
     ) -> UpstreamRequest:
-        model = self._own.model_id or target.id
+        model = model or self._own.model_id or target.id
         if model in ("", ".", ".."):
             raise BadRequestError("The model has no name.", param="model")
         url = f"{self._host('bedrock-runtime', target)}/model/{quote(model, safe='')}/{action}"
@@ -246,11 +291,13 @@ class Bedrock(Provider):
             return rerank.parse_rerank(reply.body, request.body)
         if request.operation == "images":
             return images.parse_images(reply.body)
-        if parse_model(request.model).route == "invoke":
+        if request.native or parse_model(request.model).route == "invoke":
             return parse_message(reply.body, self._claude_context(request))
         return parse_converse(reply, ReplyContext.of(request.body))
 
     def stream_decoder(self, request: ModelRequest) -> StreamDecoder:
+        if request.native:
+            return AnthropicStreamDecoder(self._claude_context(request))
         if parse_model(request.model).route == "invoke":
             return InvokeDecoder(self._claude_context(request), self.name)
         return ConverseDecoder(ReplyContext.of(request.body), self.name)
@@ -293,6 +340,15 @@ class BedrockConverse(Bedrock):
 
     name: ClassVar[str] = "bedrock_converse"
     route_name: ClassVar[str] = "bedrock"
+
+
+def _betas(request: ModelRequest) -> str:
+    """The beta features that the client asks for and Bedrock knows."""
+    return join_betas(BEDROCK.admitted(request.headers.get(HEADER)))
+
+
+def _invoke(request: ModelRequest) -> str:
+    return "invoke-with-response-stream" if request.stream else "invoke"
 
 
 def _is_web_address(url: str) -> bool:

@@ -48,23 +48,32 @@ class FramedDecoder(StreamDecoder):
         raise NotImplementedError
 
     def broken(self, what: str) -> GatewayError:
-        return BadGatewayError(f"The provider's stream makes no sense: {what}.", provider=self._provider)
+        return broken(what, self._provider)
 
     def _on_frame(self, frame: Frame) -> list[Body]:
-        kind = frame.headers.get(":message-type")
-        if kind == "event":
-            try:
-                event = orjson.loads(frame.payload)
-            except ValueError:
-                event = None
-            if not isinstance(event, dict):
-                self.error = self.broken("an event is not a JSON object")
-                return []
-            return self.on_event(frame.headers.get(":event-type", ""), event)
-        name = frame.headers.get(":exception-type") or frame.headers.get(":error-code") or "InternalServerException"
-        payload = frame.payload or dumps({"message": frame.headers.get(":error-message")}).encode()
-        self.error = stream_error(name, payload, self._provider)
-        return []
+        event = event_of(frame, self._provider)
+        if isinstance(event, GatewayError):
+            self.error = event
+            return []
+        return self.on_event(frame.headers.get(":event-type", ""), event)
+
+
+def event_of(frame: Frame, provider: str) -> dict[str, Any] | GatewayError:
+    """The event in a frame, or the error that it tells."""
+    if frame.headers.get(":message-type") == "event":
+        try:
+            event = orjson.loads(frame.payload)
+        except ValueError:
+            event = None
+        return event if isinstance(event, dict) else broken("an event is not a JSON object", provider)
+    name = frame.headers.get(":exception-type") or frame.headers.get(":error-code") or "InternalServerException"
+    payload = frame.payload or dumps({"message": frame.headers.get(":error-message")}).encode()
+    return stream_error(name, payload, provider)
+
+
+def broken(what: str, provider: str) -> GatewayError:
+    """The error of a stream that cannot be read."""
+    return BadGatewayError(f"The provider's stream makes no sense: {what}.", provider=provider)
 
 
 @dataclass(slots=True)

@@ -45,6 +45,7 @@ class OpenAI(ByResponses):
             "speech",
             "transcriptions",
             "translations",
+            "realtime",
         ),
     )
 

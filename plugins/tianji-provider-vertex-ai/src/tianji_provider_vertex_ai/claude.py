@@ -16,6 +16,7 @@ from tianji_core.translate.anthropic import models
 from tianji_core.translate.anthropic.betas import HEADER, join_betas
 from tianji_core.translate.anthropic.caching import InjectionPoint, inject_markers
 from tianji_core.translate.anthropic.hosts import VERTEX
+from tianji_core.translate.anthropic.native import counted, inline_native, native_body
 from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
@@ -51,19 +52,42 @@ class Claude(Publisher):
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         messages = request.body.get("messages")
-        if request.operation == "chat" and isinstance(messages, list):
+        if request.operation != "chat" or not isinstance(messages, list):
+            return
+        if request.native:
+            request.body["messages"] = await inline_native(messages, VERTEX, network)
+        else:
             request.body["messages"] = await VERTEX.inline(messages, network)
 
     def build(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation != "chat":
             raise UnsupportedCapabilityError(f"Claude has no {request.operation}.", provider=NAME)
+        body, betas = self._translated(request)
+        return self._post(request, request.model, body, betas)
+
+    def build_native(self, request: ModelRequest) -> UpstreamRequest:
+        """The request for a body that is Anthropic's already."""
+        body = native_body(request.body, VERTEX, request.headers.get(HEADER))
+        return self._post(request, request.model, body, [])
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        """The request that has a prompt counted (Google's "Count tokens for Claude models")."""
+        if dialect == "openai":
+            body, betas = self._translated(request)
+        else:
+            body, betas = native_body(request.body, VERTEX, request.headers.get(HEADER)), []
+        return self._post(request, "count-tokens", {"model": request.model, **counted(body)}, betas)
+
+    def _translated(self, request: ModelRequest) -> tuple[Body, list[str]]:
         chat = inject_markers(request.body, self._points) if self._points else request.body
         translated = chat_to_anthropic(chat, traits(request.model), modify=self._modify, drop=request.drop_params)
-        body = VERTEX.body(translated, request.model, stream=request.stream)
-        betas = join_betas(translated.betas, request.headers.get(HEADER))
+        return VERTEX.body(translated, request.model, stream=request.stream), translated.betas
+
+    def _post(self, request: ModelRequest, model: str, body: Body, betas: list[str]) -> UpstreamRequest:
+        wanted = join_betas(betas, VERTEX.admitted(request.headers.get(HEADER)))
         method, query = ("streamRawPredict", "alt=sse") if request.stream else ("rawPredict", "")
-        url = self._place.url(f"publishers/anthropic/models/{model_name(request.model)}", method, query=query)
-        headers = [*JSON_HEADERS, (HEADER, betas)] if betas else JSON_HEADERS.copy()
+        url = self._place.url(f"publishers/anthropic/models/{model_name(model)}", method, query=query)
+        headers = [*JSON_HEADERS, (HEADER, wanted)] if wanted else JSON_HEADERS.copy()
         return UpstreamRequest("POST", url, headers, orjson.dumps(body))
 
     def parse(self, request: ModelRequest, reply: UpstreamReply) -> Body:

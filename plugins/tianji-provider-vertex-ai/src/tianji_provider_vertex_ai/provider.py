@@ -57,11 +57,13 @@ class VertexProvider(Provider):
 
     name: ClassVar[str] = "vertex_ai"
     takes_metadata: ClassVar[bool] = True  # for Claude's `metadata.user_id`
+    native_dialects: ClassVar[frozenset[str]] = frozenset({"gemini", "messages"})
+    counts_chat: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = operations.CAPABILITIES.having(operations=("rerank",))
     api_base_env: ClassVar[tuple[str, ...]] = ("VERTEXAI_API_BASE", "VERTEX_API_BASE")
     forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
     pass_through_headers: ClassVar[tuple[str, ...]] = ("x-goog-api-client", "x-goog-fieldmask", HEADER)
-    error_dialect: ClassVar[str] = "google"
+    error_dialect: ClassVar[str] = "gemini"
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
@@ -92,6 +94,10 @@ class VertexProvider(Provider):
             return self.capabilities.features & partners.FEATURES
         return operations.features(bare_name(model))
 
+    def speaks(self, dialect: str, model: str) -> bool:
+        publisher = self._publisher(model, "chat")
+        return publisher is {"gemini": self._google, "messages": self._claude}.get(dialect)
+
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         if self._place.project is None and self._credential is not None:
             self._place.project = await self._credential.find_project(network)
@@ -100,7 +106,24 @@ class VertexProvider(Provider):
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation not in self.capabilities.operations:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        built = self._publisher(request.model, request.operation).build(request)
+        return self._with_fields(self._publisher(request.model, request.operation).build(request))
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        publisher = self._google if dialect == "gemini" else self._claude
+        return self._with_fields(publisher.build_native(request))
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        if dialect == "gemini":
+            return self._with_fields(self._google.build_count(request))
+        if self._publisher(request.model, "chat") is not self._claude:
+            return None
+        return self._with_fields(self._claude.build_count(dialect, request))
+
+    def parse_count(self, answer: Body) -> int:
+        return int(answer["totalTokens"]) if "totalTokens" in answer else super().parse_count(answer)
+
+    def _with_fields(self, built: UpstreamRequest) -> UpstreamRequest:
+        """The request with the header fields of the deployment."""
         fields = {**dict(built.headers), **self._extra}
         if betas := join_betas(self._extra.get(HEADER), dict(built.headers).get(HEADER)):
             fields[HEADER] = betas

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tianji_core.api.errors import BadRequestError
@@ -29,6 +29,7 @@ def test_what_is_passed_on(path):
     assert checked_path(path) == path
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="/.%2eE5cCfF;\\0", max_size=24))
 def test_whoever_decodes_however_often_finds_no_way_up(text):
     path = "/" + text
@@ -43,6 +44,7 @@ def test_whoever_decodes_however_often_finds_no_way_up(text):
         path = unquote_to_bytes(path).decode("latin-1")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_odd_text_is_refused_or_stays(text):
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tianji_core.translate.meters import NativeCounts, meter_for
@@ -43,11 +43,13 @@ def test_cut_anywhere_it_is_the_same(kind, data):
         assert read(kind, data[:cut], data[cut:]).usage == USAGE
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["text/event-stream", "application/json", "application/x-ndjson"]))
 def test_nothing_that_comes_raises(data, kind):
     read(kind, data, data)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

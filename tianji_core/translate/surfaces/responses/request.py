@@ -8,9 +8,7 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.translate.surfaces.responses.items import messages_of
 
-_SAME = (
-    "model",
-    "stream",
+SAME = (
     "temperature",
     "top_p",
     "parallel_tool_calls",
@@ -21,6 +19,7 @@ _SAME = (
     "prompt_cache_retention",
     "top_logprobs",
 )
+"""Parameters that chat has by the same name."""
 _TRANSLATED = frozenset({"input", "instructions", "max_output_tokens", "tools", "tool_choice", "text", "reasoning"})
 _RESPONSES_ONLY = frozenset(
     {
@@ -44,7 +43,7 @@ def responses_to_chat(body: Body) -> Body:
     """The chat request that asks for the same. Raises BadRequestError for what only OpenAI's own API has."""
     if body.get("background") is True:
         raise BadRequestError("background is not supported for this model.", param="background")
-    chat: Body = {key: body[key] for key in _SAME if body.get(key) is not None}
+    chat: Body = {key: body[key] for key in ("model", "stream", *SAME) if body.get(key) is not None}
     chat["messages"] = _messages(body)
     if body.get("max_output_tokens") is not None:
         chat["max_tokens"] = body["max_output_tokens"]
@@ -91,12 +90,22 @@ def _tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
             functions.append({"type": "function", "function": _custom(tool)})
         elif isinstance(kind, str) and kind.startswith(_HOSTED):
             search = {n: tool[n] for n in ("search_context_size", "user_location") if tool.get(n) is not None}
+        elif isinstance(kind, str):
+            functions.append(tool)  # it runs at OpenAI, whose models are told of it by chat too
         else:
+            raise BadRequestError(f"tools[{index}] must be an object with a type.", param="tools")
+    return functions, search
+
+
+def check_tools(tools: Any) -> None:
+    """Raises BadRequestError for tools that run at OpenAI, which nobody else has."""
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if isinstance(kind, str) and kind not in ("function", "custom") and not kind.startswith(_HOSTED):
             raise BadRequestError(
                 f"tools[{index}]: a tool of type {kind!r} runs at OpenAI, and this model is another vendor's.",
                 param="tools",
             )
-    return functions, search
 
 
 def _custom(tool: Body) -> Body:
@@ -115,7 +124,9 @@ def _add_choice(chat: Body, choice: Any) -> None:
         chat["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
     elif kind == "allowed_tools":
         allowed = {tool.get("name") for tool in choice.get("tools") or () if isinstance(tool, dict)}
-        chat["tools"] = [tool for tool in chat["tools"] if tool["function"]["name"] in allowed]
+        chat["tools"] = [
+            tool for tool in chat["tools"] if "function" not in tool or tool["function"]["name"] in allowed
+        ]
         chat["tool_choice"] = choice.get("mode") or "auto"
 
 
