@@ -240,6 +240,28 @@ def test_what_may_be_a_slip_is_told(config_beside, fake_upstream, change, text):
     assert gateway.pass_through.targets()
 
 
+def test_an_endpoint_that_is_never_reached_is_told(serving, config_beside, fake_upstream, monkeypatch):
+    from tianji_core.server import app
+
+    told = []
+    monkeypatch.setattr(app.log, "warning", lambda *args, **named: told.append(named), raising=False)
+    fake_upstream.answer(Answer.json({}))
+    path = config_beside(
+        config(endpoint(fake_upstream, "/v1/models", methods=["GET", "PUT"]), endpoint(fake_upstream, "/v1/mine")),
+        logger=LOGGER,
+    )
+
+    async def main():
+        async with serving(path) as client:
+            await client.get("/v1/models", headers=BEARER)
+
+    asyncio.run(main())
+    (warning,) = [each for each in told if "endpoint" in each]
+    assert (warning["endpoint"], warning["method"]) == ("/v1/models", "GET")
+    assert warning["at"].startswith("config.yaml:")
+    assert not fake_upstream.requests
+
+
 # -- guardrails --------------------------------------------------------------------------------------------------------
 
 
@@ -269,9 +291,9 @@ def test_a_guardrail_that_is_always_on_sees_what_is_passed_through(serving, conf
         async with serving(path) as client:
             good = await client.post("/openai/v1/chat/completions", GOOD, headers=BEARER)
             bad = await client.post("/openai/v1/anything", BAD, headers=BEARER)
-            file = await client.post("/openai/v1/files", content=b"a file", headers=BEARER)
+            file = await client.post("/openai/v1/blobs", content=b"a file", headers=BEARER)
             form = {**BEARER, "content-type": "multipart/form-data; boundary=x"}
-            upload = await client.post("/openai/v1/files", content=b"--x", headers=form)
+            upload = await client.post("/openai/v1/blobs", content=b"--x", headers=form)
             listed = await client.get("/openai/v1/models", headers=BEARER)
             endpoint = await client.post("/v1/parse", BAD, headers=BEARER)
             return good, bad, file, upload, listed, endpoint

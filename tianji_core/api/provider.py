@@ -149,6 +149,16 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """What is asked of an answer that the vendor keeps: `path` is what follows the dialect's own, as segments."""
+
+    method: str
+    path: tuple[str, ...]
+    query: tuple[tuple[str, str], ...] = ()
+    body: Body | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LocalReply:
     """An answer that a provider makes itself, without any network, in its own wire format.
 
@@ -219,6 +229,8 @@ class Provider(ABC):
     """True if the body's `metadata`, which otherwise is for the gateway alone, is to reach the provider."""
     native_dialects: ClassVar[frozenset[str]] = frozenset()
     """Dialects of clients that the vendor speaks itself (`messages`, `responses`, …): see `build_native`."""
+    remembers: ClassVar[frozenset[str]] = frozenset()
+    """Those of them in which the vendor keeps its answers, unless it is told not to: see `build_stored`."""
     counts_chat: ClassVar[bool] = False
     """True if `build_count` takes chats in OpenAI's form too, as the dialect `openai`."""
     fixed_params: ClassVar[frozenset[str]] = frozenset()
@@ -286,6 +298,10 @@ class Provider(ABC):
         None if it does not count; then the gateway does.
         """
         return None
+
+    def build_stored(self, dialect: str, request: StoredRequest) -> UpstreamRequest:
+        """The request about an answer that the vendor keeps, in one of `remembers`."""
+        raise UnsupportedCapabilityError(f"Provider {self.name!r} keeps no {dialect}.", provider=self.name)
 
     def parse_count(self, answer: Body) -> int:
         """The tokens that the vendor has counted. Raises KeyError, TypeError or ValueError if it makes no sense."""

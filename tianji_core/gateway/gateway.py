@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tianji_core.gateway.objects.targets import Targets
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.pass_through.table import PassThroughTable
+    from tianji_core.gateway.responses.memory import ResponseMemory
     from tianji_core.gateway.vendor_rows import VendorRows
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
@@ -70,6 +71,7 @@ class Gateway:
         self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
+        self._responses: ResponseMemory | None = None
 
     @classmethod
     def from_config(
@@ -104,6 +106,11 @@ class Gateway:
         gateway.vendors = compiler.vendors
         return gateway
 
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The pass-through endpoints of the config."""
+        return () if self._passing is None else self._passing[2]
+
     @cached_property
     def pass_through(self) -> PassThroughTable:
         """What is passed through to vendors; made when it is first asked for."""
@@ -127,6 +134,15 @@ class Gateway:
 
         return Files(self)
 
+    @property
+    def responses(self) -> ResponseMemory:
+        """The memory of Responses, made when it is first asked for."""
+        if self._responses is None:
+            from tianji_core.gateway.responses.memory import ResponseMemory
+
+            self._responses = ResponseMemory(self)
+        return self._responses
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -139,6 +155,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
+        if self._responses is not None:
+            await self._responses.aclose()
         await self.pipeline.callbacks.aclose()
         await self.pipeline.guardrails.aclose()
         for backend in self.auth_backends:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from random import uniform
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tianji_core.api.errors import ServiceUnavailableError
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
 log = get_logger("tianji.store")
 
-SWEEP_EVERY = 600.0
-"""Seconds between two looks for what has expired, within a fifth more or less: replicas take turns."""
 RETRY_AFTER = 1.0
 """Seconds for which a database that could not be opened is not asked again: calls fail at once meanwhile."""
+
+SWEEP_EVERY = 3600.0
+"""Seconds between two looks for what has expired, give or take half: replicas should not all look at once."""
 
 
 class StoreUnavailableError(ServiceUnavailableError):
@@ -43,7 +45,7 @@ class Store:
         self._lock = asyncio.Lock()
         self._failed_at = float("-inf")
         self._users = 0
-        self._sweeping: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
 
     def is_for(self, database: Database | None) -> bool:
         """Whether this is the store of that database."""
@@ -78,10 +80,10 @@ class Store:
             if self._opened is None:
                 try:
                     self._opened = await asyncio.to_thread(_open, self.database)
-                    self._sweeping = asyncio.get_running_loop().create_task(_sweep(self._opened))
                 except StoreUnavailableError:
                     self._failed_at = time.monotonic()
                     raise
+                self._sweeper = asyncio.get_running_loop().create_task(_sweep(self._opened))
         return self._opened
 
     async def aclose(self) -> None:
@@ -89,9 +91,10 @@ class Store:
         self._users -= 1
         if self._users <= 0 and self._opened is not None:
             opened, self._opened = self._opened, None
-            if self._sweeping is not None:
-                self._sweeping.cancel()
-                await asyncio.wait([self._sweeping])
+            if self._sweeper is not None:
+                self._sweeper.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._sweeper
             await opened.aclose()
 
     def _exists(self) -> bool:
@@ -101,17 +104,12 @@ class Store:
 
 
 async def _sweep(opened: Opened) -> None:
-    """Forget what has expired, now and then. Nobody finds it any more; this gives back the room that it takes."""
-    wait = SWEEP_EVERY * uniform(0.02, 0.1)  # noqa: S311 - no secret; not in the first call's way
+    """Forget what has expired, again and again."""
     while True:
-        await asyncio.sleep(wait)
-        wait = SWEEP_EVERY * uniform(0.8, 1.2)  # noqa: S311
-        try:
-            gone = await opened.objects.sweep()
-        except StoreUnavailableError:
-            continue
-        if gone:
-            log.info("expired objects forgotten", count=gone)
+        await asyncio.sleep(SWEEP_EVERY * (0.5 + random.random()))  # noqa: S311 - nothing secret
+        with suppress(StoreUnavailableError):  # which has been logged
+            if forgotten := await opened.objects.sweep():
+                log.info("expired objects forgotten", objects=forgotten)
 
 
 def _open(database: Database) -> Opened:

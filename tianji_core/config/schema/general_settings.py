@@ -83,6 +83,13 @@ class GeneralSettings(Block):
     database_connect_timeout: Seconds | None = key(None, "Time for a connection to open.", usage="B", default_text="5")
     database_socket_timeout: Seconds | None = key(None, "Time for a query.", usage="B", default_text="no limit")
     database_disable_prepared_statements: Flag = key(False, "For poolers without prepared statements.", usage="B")
+    store_responses: Flag | None = key(
+        None,
+        "Keep answers of Responses of vendors that do not; false: never.",
+        usage="ours",
+        default_text="those that a client wants kept; all, if a database is named",
+    )
+    responses_retention_days: Number = key(30.0, "Days for which they are kept.", usage="ours")
 
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)

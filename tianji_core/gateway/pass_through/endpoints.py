@@ -73,6 +73,8 @@ class Endpoint:
     row: PassThroughEndpoint
     provider: EndpointProvider
     methods: frozenset[str]
+    where: str
+    """The place in the config, for messages."""
 
 
 def compile_endpoints(compiler: Compiler) -> tuple[Endpoint, ...]:
@@ -118,7 +120,7 @@ def _compile(compiler: Compiler, index: int, row: PassThroughEndpoint) -> Endpoi
         return None
     methods = frozenset(method.upper() for method in row.methods) or METHODS
     provider = EndpointProvider(row.target, fields, row.default_query_params)
-    return Endpoint(row.path.rstrip("/"), row, provider, methods)
+    return Endpoint(row.path.rstrip("/"), row, provider, methods, compiler.loaded.where((*where, "path")))
 
 
 Wrong = Iterator[tuple[str, str, str | None]]

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
-from starlette.types import Scope
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
@@ -36,19 +34,8 @@ def routes(app: App) -> list[GuardedRoute]:
             ("/files/{file_id}", remove, "DELETE"),
             ("/files/{file_id}/content", content, "GET"),
         ):
-            found.append(_Route("/files", prefix + path, recorded(app, "files", handler), method))
+            found.append(KeptRoute("/files", prefix + path, recorded(app, "files", handler), method))
     return found
-
-
-class _Route(KeptRoute):
-    """A route of files, which leaves Anthropic's own clients to pass-through: they speak of files in another way."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, found = super().matches(scope)
-        if match is Match.NONE or found["path_params"].get("provider") != "anthropic":
-            return match, found
-        native = any(name == b"anthropic-version" for name, _ in scope["headers"])
-        return (Match.NONE, {}) if native else (match, found)
 
 
 async def create(request: Request, serving: Serving, call: Call) -> Response:

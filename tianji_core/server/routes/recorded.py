@@ -29,6 +29,7 @@ from tianji_core.server.requests import end_user
 from tianji_core.telemetry import get_logger
 
 if TYPE_CHECKING:
+    from tianji_core.gateway import Gateway
     from tianji_core.server.app import App, Serving
 
 log = get_logger("tianji.server")
@@ -46,7 +47,26 @@ class KeptRoute(GuardedRoute):
         self._word = word
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(scope) if self._word in scope["path"] else (Match.NONE, {})
+        if self._word not in scope["path"]:
+            return Match.NONE, {}
+        match, found = super().matches(scope)
+        if match is Match.NONE or "provider" not in found["path_params"]:
+            return match, found
+        return (Match.NONE, {}) if _is_passed(scope, found["path_params"]["provider"]) else (match, found)
+
+
+def _is_passed(scope: Scope, provider: str) -> bool:
+    """Whether a request that names a provider in its path is for pass-through: by an endpoint of the config, by a
+    prefix that leaves no choice, or from Anthropic's own clients, which speak of files in another way.
+    """
+    from tianji_core.gateway.pass_through.table import ALIASES, Target
+
+    if provider in ALIASES:
+        return True
+    if provider == "anthropic" and any(name == b"anthropic-version" for name, _ in scope["headers"]):
+        return True
+    gateway: Gateway = scope["app"].serving.gateway
+    return bool(gateway.endpoints) and isinstance(gateway.pass_through.find(scope["path"], scope["method"]), Target)
 
 
 def recorded(app: App, kind: CallKind, handler: Handler) -> Callable[[Request], Awaitable[Response]]:

@@ -58,6 +58,10 @@ class Surface(ABC):
     def to_chat(self, body: Body) -> Body:
         """The chat request that asks for the same. Raises BadRequestError."""
 
+    def for_vendor(self, body: Body, deployment_id: str) -> Body:
+        """A request in the dialect for one that speaks it: without what only other vendors could read."""
+        return body
+
     def check_sayable(self, body: Body) -> None:
         """Raises BadRequestError for what only a vendor that speaks the dialect has; asked before another one is."""
 
