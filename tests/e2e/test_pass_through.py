@@ -60,7 +60,7 @@ def scripted(request):
         return Answer.json(
             {"object": "list", "data": data, "model": "e", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
         )
-    if request.path == "/v1/blobs":
+    if request.path in ("/v1/files", "/v1/blobs"):
         name, size = "f.jsonl", len(request.body)
         file = {"id": "file-1", "object": "file", "bytes": size, "created_at": 1, "filename": name, "purpose": "batch"}
         return Answer.json({**file, "status": "processed"})
@@ -129,8 +129,9 @@ def test_openai(through, base):
         stream = client.chat.completions.create(model="gpt-x", messages=hello, stream=True)
         assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices) == "Hello there"
         assert client.embeddings.create(model="e", input="x", encoding_format="float").data[0].embedding == [0.5]
-        file = client.files.create(file=("f.jsonl", b"{}\n" * 100_000), purpose="batch")
-        assert file.bytes > 300_000
+        if base == "/openai_passthrough/v1":  # under the other one the gateway has files of its own
+            file = client.files.create(file=("f.jsonl", b"{}\n" * 100_000), purpose="batch")
+            assert file.bytes > 300_000
         with pytest.raises(openai.APIStatusError) as caught:
             client.get("/status", cast_to=object)
         assert caught.value.status_code == 418
