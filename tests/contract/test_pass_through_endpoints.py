@@ -110,7 +110,7 @@ def test_a_public_endpoint_with_subpaths(serving, fake_upstream):
     made = config(
         endpoint(fake_upstream, "/hooks", auth=False, include_subpath=True),
         endpoint(fake_upstream, "/hooks/deep", target=f"{fake_upstream.url}/deep?x=1"),
-        endpoint(fake_upstream, "/openai/v1/files", target=f"{fake_upstream.url}/mine"),
+        endpoint(fake_upstream, "/openai/v1/blobs", target=f"{fake_upstream.url}/mine"),
     )
     del made["litellm_settings"]
 
@@ -119,7 +119,7 @@ def test_a_public_endpoint_with_subpaths(serving, fake_upstream):
             paths = ("/hooks", "/hooks/", "/hooks/a%20b/c", "/hooks/deep", "/hooks/deeper")
             answers = [await client.open("GET", p.replace("%20", " "), raw_path=p.encode()).finished() for p in paths]
             keyed = await client.get("/hooks/deep", headers=BEARER)
-            files = await client.get("/openai/v1/files", headers=BEARER)
+            files = await client.get("/openai/v1/blobs", headers=BEARER)
             out = await client.open("GET", "/hooks/../x", raw_path=b"/hooks/%2e%2e/x").finished()
             return [a.status for a in (*answers, keyed, files, out)]
 

@@ -29,7 +29,6 @@ from tianji_core.server.requests import end_user
 from tianji_core.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from tianji_core.gateway import Gateway
     from tianji_core.server.app import App, Serving
 
 log = get_logger("tianji.server")
@@ -56,17 +55,13 @@ class KeptRoute(GuardedRoute):
 
 
 def _is_passed(scope: Scope, provider: str) -> bool:
-    """Whether a request that names a provider in its path is for pass-through: by an endpoint of the config, by a
-    prefix that leaves no choice, or from Anthropic's own clients, which speak of files in another way.
+    """Whether a request that names a provider in its path is for pass-through: by a prefix that leaves no choice, or
+    from Anthropic's own clients, which speak of files in another way.
     """
-    from tianji_core.gateway.pass_through.table import ALIASES, Target
+    from tianji_core.gateway.pass_through.table import ALIASES
 
-    if provider in ALIASES:
-        return True
-    if provider == "anthropic" and any(name == b"anthropic-version" for name, _ in scope["headers"]):
-        return True
-    gateway: Gateway = scope["app"].serving.gateway
-    return bool(gateway.endpoints) and isinstance(gateway.pass_through.find(scope["path"], scope["method"]), Target)
+    native = any(name == b"anthropic-version" for name, _ in scope.get("headers", ()))
+    return provider in ALIASES or (provider == "anthropic" and native)
 
 
 def recorded(app: App, kind: CallKind, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
