@@ -95,19 +95,14 @@ class Objects:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _object(row)
 
-    async def find(self, kind: str, ids: Collection[str]) -> dict[str, StoredObject]:
-        """Those of these objects that there are, by id, whosever they are."""
+    async def get_all(self, kind: str, ids: Collection[str], owner: str | None) -> dict[str, StoredObject]:
+        """Those of these objects that are there and the owner's, by id. `owner` None: whosever they are."""
         wanted = [id for id in ids if _may_be_id(id)]
         if not wanted:
             return {}
-        query = _table.select().where(_table.c.kind == kind, _table.c.id.in_(wanted), _alive())
-        async with self._opened.read() as connection:
-            rows = (await connection.execute(query)).all()
-        return {row.id: _object(row) for row in rows}
-
-    async def get_all(self, kind: str, ids: Collection[str], owner: str) -> dict[str, StoredObject]:
-        """Those of these objects that are there and the owner's, by id."""
-        query = _table.select().where(_table.c.id.in_(ids), _table.c.kind == kind, _table.c.owner == owner, _alive())
+        query = _table.select().where(_table.c.id.in_(wanted), _table.c.kind == kind, _alive())
+        if owner is not None:
+            query = query.where(_table.c.owner == owner)
         async with self._opened.read() as connection:
             return {row.id: _object(row) for row in (await connection.execute(query)).all()}
 

@@ -216,10 +216,10 @@ def test_some_by_their_ids_and_by_what_they_say(with_store):
             assert await objects.add_once(made(number, data={"word": word}))
         assert not await objects.add_once(made(1, owner="user:b"))
         assert (await objects.get("file", "file-001", None)).owner == "user:a"
-        found = await objects.find("file", ["file-000", "file-001", "file-009", "no\x00id"])
+        found = await objects.get_all("file", ["file-000", "file-001", "file-009", "no\x00id"], None)
         assert set(found) == {"file-000", "file-001"}
-        assert await objects.find("batch", ["file-000"]) == {}
-        assert await objects.find("file", []) == {}
+        assert await objects.get_all("batch", ["file-000"], None) == {}
+        assert await objects.get_all("file", [], None) == {}
         listed, more = await objects.list("file", "user:a", having={"word": "a"}, limit=1)
         assert ([each.id for each in listed], more) == (["file-002"], True)
         assert await objects.list("file", "user:a", having={"word": "\x00"}) == ([], False)

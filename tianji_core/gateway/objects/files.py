@@ -168,7 +168,7 @@ class Files:
         """The id of ours for a file that a vendor has made: the results of a batch, or of training."""
         opened = await self._opened()
         id = our_id(PREFIX, deployment, vendor_id)
-        if await opened.objects.find(KIND, [id]):
+        if await opened.objects.get_all(KIND, [id], None):
             return id
         try:
             said = await vendors.describe(deployment, vendor_id)
@@ -235,13 +235,13 @@ class Files:
     async def ours(self, deployment: Deployment, vendor_ids: Collection[str]) -> dict[str, str]:
         """The ids of ours for files of a vendor: of those that were brought there, else what `register` would give."""
         ids = {vendor_id: our_id(PREFIX, deployment, vendor_id) for vendor_id in vendor_ids}
-        copies = await (await self._opened()).objects.find(COPY, ids.values()) if ids else {}
+        copies = await (await self._opened()).objects.get_all(COPY, ids.values(), None) if ids else {}
         return {vendor_id: copies[id].data["of"] if id in copies else id for vendor_id, id in ids.items()}
 
     async def adopt(self, owner: str, deployment: Deployment, vendor_ids: Collection[str]) -> dict[str, str]:
         """The same; those that nobody has brought there become the owner's."""
         found = await self.ours(deployment, vendor_ids)
-        known = await (await self._opened()).objects.find(KIND, found.values()) if found else {}
+        known = await (await self._opened()).objects.get_all(KIND, found.values(), None) if found else {}
         for vendor_id, id in found.items():
             if id not in known:
                 await self.register(owner, deployment, vendor_id)

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.permissions import GuardedRoute, Permission
-from tianji_core.server.routes.recorded import read_limit, recorded
+from tianji_core.server.permissions import GuardedRoute
+from tianji_core.server.routes.recorded import KeptRoute, read_limit, recorded
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
@@ -28,8 +28,7 @@ def routes(app: App) -> list[GuardedRoute]:
             ("/batches/{batch_id}", show, "GET"),
             ("/batches/{batch_id}/cancel", cancel, "POST"),
         ):
-            endpoint = recorded(app, "batches", handler)
-            found.append(GuardedRoute(prefix + path, endpoint, Permission.CALL_MODELS, [method]))
+            found.append(KeptRoute("batches", prefix + path, recorded(app, "batches", handler), method))
     return found
 
 

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
-from starlette.types import Scope
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
-from tianji_core.server.permissions import GuardedRoute, Permission
-from tianji_core.server.routes.recorded import Streamed, read_limit, read_order, recorded
+from tianji_core.server.permissions import GuardedRoute
+from tianji_core.server.routes.recorded import KeptRoute, Streamed, read_limit, read_order, recorded
 from tianji_core.server.uploads import Incoming
 
 if TYPE_CHECKING:
@@ -36,19 +34,8 @@ def routes(app: App) -> list[GuardedRoute]:
             ("/files/{file_id}", remove, "DELETE"),
             ("/files/{file_id}/content", content, "GET"),
         ):
-            found.append(_Route(prefix + path, recorded(app, "files", handler), Permission.CALL_MODELS, [method]))
+            found.append(KeptRoute("/files", prefix + path, recorded(app, "files", handler), method))
     return found
-
-
-class _Route(GuardedRoute):
-    """A route of files, which leaves Anthropic's own clients to pass-through: they speak of files in another way."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, found = super().matches(scope)
-        if match is Match.NONE or found["path_params"].get("provider") != "anthropic":
-            return match, found
-        native = any(name == b"anthropic-version" for name, _ in scope["headers"])
-        return (Match.NONE, {}) if native else (match, found)
 
 
 async def create(request: Request, serving: Serving, call: Call) -> Response:

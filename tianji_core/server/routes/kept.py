@@ -15,8 +15,8 @@ from tianji_core.api.callback import CallKind
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.permissions import GuardedRoute, Permission, route
-from tianji_core.server.routes.recorded import Handler, Streamed, read_limit, read_order, recorded
+from tianji_core.server.permissions import GuardedRoute
+from tianji_core.server.routes.recorded import Handler, KeptRoute, Streamed, read_limit, read_order, recorded
 
 if TYPE_CHECKING:
     from tianji_core.gateway.objects.relay import Answer, Asked, Relay
@@ -97,9 +97,10 @@ def routes(app: App) -> list[GuardedRoute]:
     found: list[GuardedRoute] = []
 
     def add(kind: CallKind, path: str, handler: Handler, *methods: str) -> None:
-        found.append(route(path, recorded(app, kind, handler), Permission.CALL_MODELS, methods))
+        found.append(KeptRoute(word, path, recorded(app, kind, handler), *methods))
 
     for family in FAMILIES:
+        word = family.path
         for prefix in family.prefixes:
             path = prefix + family.path
             add(family.records_as, path, _creates(family.kind), "POST")
@@ -112,7 +113,7 @@ def routes(app: App) -> list[GuardedRoute]:
                 add(family.records_as, one, _asks(family, below), *methods.split())
     for prefix in ("", "/v1"):
         for action in ("run", "validate"):
-            path = f"/fine_tuning/alpha/graders/{action}"
+            path = word = f"/fine_tuning/alpha/graders/{action}"
             add("fine_tuning", prefix + path, _grades(path), "POST")
     return found
 

@@ -13,7 +13,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import parse_json, read_body
 from tianji_core.server.errors import error_body
 from tianji_core.server.permissions import GuardedRoute, Permission
-from tianji_core.server.routes.recorded import Streamed, read_limit, recorded
+from tianji_core.server.routes.recorded import KeptRoute, Streamed, read_limit, recorded
 from tianji_core.translate.surfaces.messages import MESSAGES
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def routes(app: App) -> list[GuardedRoute]:
         ("/{batch_id}/results", results, "GET"),
     ):
         endpoint = _guarded(app, recorded(app, "batches", handler, MESSAGES.name))
-        found.append(GuardedRoute(PATH + path, endpoint, Permission.CALL_MODELS, [method]))
+        found.append(KeptRoute("batches", PATH + path, endpoint, method))
     return found
 
 

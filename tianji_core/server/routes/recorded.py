@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.callback import CallKind
@@ -23,6 +24,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.limits import Reservation
 from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, RawHeader
 from tianji_core.server.errors import error_body, error_event
+from tianji_core.server.permissions import GuardedRoute, Permission
 from tianji_core.server.requests import end_user
 from tianji_core.telemetry import get_logger
 
@@ -32,6 +34,34 @@ if TYPE_CHECKING:
 log = get_logger("tianji.server")
 
 Handler = Callable[[Request, "Serving", Call], Awaitable[Response]]
+
+
+class KeptRoute(GuardedRoute):
+    """A route of callers for what is kept. There are many of them, and what is passed through goes by all: they are
+    told apart by a word first.
+    """
+
+    def __init__(self, word: str, path: str, endpoint: Callable[[Request], Awaitable[Response]], *methods: str) -> None:
+        super().__init__(path, endpoint, Permission.CALL_MODELS, methods)
+        self._word = word
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if self._word not in scope["path"]:
+            return Match.NONE, {}
+        match, found = super().matches(scope)
+        if match is Match.NONE or "provider" not in found["path_params"]:
+            return match, found
+        return (Match.NONE, {}) if _is_passed(scope, found["path_params"]["provider"]) else (match, found)
+
+
+def _is_passed(scope: Scope, provider: str) -> bool:
+    """Whether a request that names a provider in its path is for pass-through: by a prefix that leaves no choice, or
+    from Anthropic's own clients, which speak of files in another way.
+    """
+    from tianji_core.gateway.pass_through.table import ALIASES
+
+    native = any(name == b"anthropic-version" for name, _ in scope.get("headers", ()))
+    return provider in ALIASES or (provider == "anthropic" and native)
 
 
 def recorded(
