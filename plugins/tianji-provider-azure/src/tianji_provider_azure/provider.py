@@ -58,7 +58,7 @@ class Azure(AzureHosted, ByResponses):
     chunks: ClassVar[str] = "chat.completion.chunk"
     pass_through_headers = ("openai-beta", "x-ms-client-request-id", "x-ms-oai-*")
     resources = frozenset({"assistants", "batches", "fine_tuning", "vector_stores"})
-    files_api = FilesAPI(frozenset({"assistants", "batch", "fine-tune"}), expires=True)
+    files_api = FilesAPI(frozenset({"assistants", "batch", "fine-tune"}), least_life=14 * 24 * 3600)
 
     @cached_property
     def address(self) -> Address:
