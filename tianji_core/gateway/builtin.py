@@ -14,6 +14,7 @@ from tianji_core.api.auth import AuthBackend, Credentials
 from tianji_core.api.call import Principal
 from tianji_core.api.callback import Callback, CallRecord
 from tianji_core.api.errors import AuthenticationError, GatewayError
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.provider import Body, Capabilities, ProviderSettings
 from tianji_core.api.standard_payload import standard_payload
 from tianji_core.discovery import Registry
@@ -31,6 +32,8 @@ class AnyOpenAICompatible(OpenAICompatible):
     api_key_env = ("OPENAI_COMPATIBLE_API_KEY",)
     api_base_env = ("OPENAI_COMPATIBLE_API_BASE",)
     patch_markers = (b'"reasoning"',)
+    resources = frozenset({"assistants", "batches", "fine_tuning", "vector_stores"})
+    files_api = FilesAPI()
     capabilities = Capabilities(frozenset(PATHS), OpenAICompatible.capabilities.features).lacking(
         operations=("completions",)
     )

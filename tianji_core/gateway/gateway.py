@@ -31,9 +31,12 @@ from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.objects.files import Files
+    from tianji_core.gateway.objects.targets import Targets
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.pass_through.table import PassThroughTable
     from tianji_core.gateway.responses.memory import ResponseMemory
+    from tianji_core.gateway.vendor_rows import VendorRows
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -63,6 +66,8 @@ class Gateway:
         self.pipeline = pipeline
         self.auth_backends = auth_backends
         self.store = store if store is not None else Store()
+        self.vendors: VendorRows = {}
+        """Deployments that serve no model, by the key of the config that names them."""
         self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
@@ -98,6 +103,7 @@ class Gateway:
             store = Store(compiler.database)
         gateway = cls(loaded, registry, *parts, store)
         gateway._passing = compiler.passing
+        gateway.vendors = compiler.vendors
         return gateway
 
     @property
@@ -113,6 +119,20 @@ class Gateway:
         if self._passing is None:
             raise RuntimeError("this gateway was not made of a config")
         return PassThroughTable(self, *self._passing)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """The deployments that keep things for callers; made when they are first asked for."""
+        from tianji_core.gateway.objects.targets import Targets
+
+        return Targets(self)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of callers; made when they are first asked for."""
+        from tianji_core.gateway.objects.files import Files
+
+        return Files(self)
 
     @property
     def responses(self) -> ResponseMemory:

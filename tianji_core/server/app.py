@@ -25,8 +25,10 @@ from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_pe
 from tianji_core.server.routes import (
     count_tokens,
     docs,
+    files,
     gemini,
     health,
+    kept,
     listing,
     model_info,
     models_api,
@@ -111,6 +113,8 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *files.routes(self),
+            *kept.routes(self),
             *responses.routes(self),
             *utilities.routes(self),
             *realtime.routes(self),
@@ -194,6 +198,8 @@ class App:
             response = JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
         except GatewayError as error:
             response = JSONResponse(error_body(error), error.http_status)
+            if error.retry_after is not None:
+                response.headers["retry-after"] = str(max(0, round(error.retry_after + 0.499)))
         except Exception as error:
             log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
             response = JSONResponse(

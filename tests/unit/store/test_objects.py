@@ -164,6 +164,26 @@ def test_ids_are_told_apart():
     assert all(each.startswith("file-") and len(each) == 37 for each in ids)
 
 
+def test_some_by_their_ids_and_by_what_they_say(with_store):
+    async def main(opened):
+        objects = opened.objects
+        for number, word in enumerate("aba"):
+            assert await objects.add_once(made(number, data={"word": word}))
+        assert not await objects.add_once(made(1, owner="user:b"))
+        assert (await objects.get("file", "file-001", None)).owner == "user:a"
+        found = await objects.get_all("file", ["file-000", "file-001", "file-009", "no\x00id"], None)
+        assert set(found) == {"file-000", "file-001"}
+        assert await objects.get_all("batch", ["file-000"], None) == {}
+        assert await objects.get_all("file", [], None) == {}
+        listed, more = await objects.list("file", "user:a", having={"word": "a"}, limit=1)
+        assert ([each.id for each in listed], more) == (["file-002"], True)
+        assert await objects.list("file", "user:a", having={"word": "\x00"}) == ([], False)
+        assert await objects.list("file", "user:a", having={"other": "a"}) == ([], False)
+        assert await objects.get("file", "no\x00id", None) is None
+
+    with_store(main)
+
+
 def test_content_comes_and_goes_with_its_object(with_store):
     async def main(opened):
         objects, pieces = opened.objects, opened.pieces

@@ -39,6 +39,7 @@ class GeneralSettings(Block):
         default_text="ask always, show on demand",
     )
     max_request_size_mb: Number = key(32.0, "Largest request body.", usage="C")
+    max_upload_size_mb: Number = key(512.0, "Largest file that may be uploaded to /v1/files.", usage="ours")
     max_response_size_mb: Number = key(64.0, "Largest answer body.", usage="C")
     response_header_prefix: Literal["x-litellm-", "x-tianji-"] = key(
         "x-litellm-", "How our response headers begin.", usage="ours", kind="x-litellm- or x-tianji-"

@@ -5,9 +5,6 @@ from __future__ import annotations
 TOP = {
     "mcp_tools": "Python functions offered as MCP tools.",
     "vector_store_registry": "Vector stores by name.",
-    "files_settings": "Vendors behind the files and batches routes.",
-    "finetune_settings": "Vendors behind the fine-tuning routes.",
-    "assistant_settings": "The vendor behind the assistants routes.",
     "search_tools": "Web search services by name.",
     "policies": "Named sets of guardrails.",
     "policy_attachments": "Which policy holds for whom.",

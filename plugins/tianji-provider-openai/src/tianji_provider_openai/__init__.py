@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tianji_core import hookimpl
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.provider import Capabilities
 from tianji_core.openai_compat.by_responses import ByResponses, ByResponsesSettings
 
@@ -30,6 +31,8 @@ class OpenAI(ByResponses):
     default_base = "https://api.openai.com/v1"
     api_key_env = ("OPENAI_API_KEY",)
     api_base_env = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+    resources = frozenset({"assistants", "batches", "fine_tuning", "vector_stores"})
+    files_api = FilesAPI(least_life=3600)
     capabilities = ByResponses.capabilities.having(
         "audio",
         "files",
