@@ -19,6 +19,7 @@ from tianji_core.api.provider import Body, Capabilities, ProviderSettings
 from tianji_core.api.standard_payload import standard_payload
 from tianji_core.discovery import Registry
 from tianji_core.openai_compat import OpenAICompatible
+from tianji_core.openai_compat.batches import OpenAIBatches
 from tianji_core.openai_compat.provider import PATHS
 from tianji_core.openai_compat.reasoning import rename_reasoning
 from tianji_core.routing import SimpleShuffle
@@ -32,8 +33,9 @@ class AnyOpenAICompatible(OpenAICompatible):
     api_key_env = ("OPENAI_COMPATIBLE_API_KEY",)
     api_base_env = ("OPENAI_COMPATIBLE_API_BASE",)
     patch_markers = (b'"reasoning"',)
-    resources = frozenset({"assistants", "batches", "fine_tuning", "vector_stores"})
+    resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
     files_api = FilesAPI()
+    batch_api = OpenAIBatches(own_rows=True)
     capabilities = Capabilities(frozenset(PATHS), OpenAICompatible.capabilities.features).lacking(
         operations=("completions",)
     )

@@ -23,6 +23,7 @@ from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_permissions
 from tianji_core.server.routes import (
+    batches,
     count_tokens,
     docs,
     files,
@@ -30,6 +31,7 @@ from tianji_core.server.routes import (
     health,
     kept,
     listing,
+    message_batches,
     model_info,
     models_api,
     realtime,
@@ -113,6 +115,8 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *batches.routes(self),
+            *message_batches.routes(self),
             *files.routes(self),
             *kept.routes(self),
             *responses.routes(self),
@@ -276,6 +280,8 @@ class App:
         task.add_done_callback(self._retired.discard)
 
     async def _retire(self, gateway: Gateway) -> None:
+        await gateway.retire()
+        await self.serving.gateway.resume()
         await gateway.drained(24 * 3600)
         await gateway.aclose()
 

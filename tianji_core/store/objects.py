@@ -150,11 +150,14 @@ class Objects:
         stored: StoredObject,
         change: Callable[[StoredObject], StoredObject | None],
         content: bytes | None = None,
+        piece: tuple[int, bytes] | None = None,
     ) -> StoredObject | None:
         """Give an object the state that `change` makes of its present one, whoever else changes it at the same time.
 
-        `content`, if there is some, takes the place of what it had. Where `change` says None all stays as it is, and
-        the object is returned. None if it is gone. `change` may be called more than once. Raises ConflictError.
+        `content`, if there is some, takes the place of what it had; a `piece` (its number and content) is added to it.
+        Either is written with the change or not at all. Where `change` says None all stays as it is, and the object is
+        returned. None if it is gone. `change` may be called more than once. Raises ConflictError, and what `change`
+        raises.
         """
         for _ in range(MAX_TRIES):
             changed = change(stored)
@@ -167,6 +170,11 @@ class Objects:
                     if content is not None:
                         await connection.execute(pieces_of(stored.id).delete)
                         await connection.execute(piece_table.insert(), cut(stored.id, content))
+                    if piece is not None:
+                        number, data = piece
+                        await connection.execute(
+                            piece_table.insert().values(object_id=stored.id, number=number, data=data)
+                        )
                     return replace(changed, version=stored.version + 1)
             present = await self.get(stored.kind, stored.id, None)
             if present is None:
@@ -215,6 +223,17 @@ class Objects:
                 if await _count(connection.execute(held)):
                     row = (await connection.execute(_table.select().where(_table.c.id == found.id))).one()
                     return _object(row)
+
+    async def due(self, kind: str, statuses: Collection[str]) -> float | None:
+        """When the next object in one of these states may be claimed, in Unix seconds; None if there is no such object.
+
+        A time in the past if one waits already.
+        """
+        free_at = sa.func.min(sa.func.coalesce(_table.c.leased_until, 0.0))
+        query = sa.select(free_at).where(_table.c.kind == kind, _table.c.status.in_(statuses))
+        async with self._opened.read() as connection:
+            found: float | None = (await connection.execute(query)).scalar_one()
+        return found
 
     async def renew(self, id: str, worker: str, seconds: float) -> bool:
         """Hold a claimed object for longer; False if it is no longer this worker's."""

@@ -74,6 +74,51 @@ def test_what_has_expired_is_gone(with_store):
     with_store(main)
 
 
+def test_a_piece_is_written_with_its_change_or_not_at_all(with_store):
+    async def main(opened):
+        objects = opened.objects
+        await objects.add(made(1, data={"pieces": 0}))
+        start = await objects.get("file", "file-001", None)
+
+        def grown(present):
+            return replace(present, data={"pieces": present.data["pieces"] + 1})
+
+        async def content():
+            return [piece async for piece in opened.pieces.read("file-001")]
+
+        first = await objects.change(start, grown, piece=(0, b"one"))
+        assert await content() == [b"one"]
+
+        def refused(present):
+            raise KeyError(present.version)
+
+        with pytest.raises(KeyError):
+            await objects.change(first, refused, piece=(1, b"two"))
+        assert await content() == [b"one"]
+        assert (await objects.change(start, grown, piece=(1, b"two"))).data == {"pieces": 2}  # from an old state
+        assert await content() == [b"one", b"two"]
+        assert await objects.change(made(9, data={"pieces": 0}), grown, piece=(0, b"x")) is None
+
+    with_store(main)
+
+
+def test_when_work_is_due(with_store):
+    async def main(opened):
+        objects, now = opened.objects, time.time()
+        assert await objects.due("batch", {"new"}) is None
+        await objects.add(made(1, kind="batch", status="done"))
+        await objects.add(made(1, kind="file", status="new"))
+        assert await objects.due("batch", {"new"}) is None
+        await objects.add(made(2, kind="batch", status="new", worker="w", leased_until=now + 50))
+        await objects.add(made(3, kind="batch", status="new", leased_until=now + 20))
+        assert await objects.due("batch", {"new", "old"}) == pytest.approx(now + 20)
+        assert await objects.claim("batch", {"new"}, "me", 5) is None
+        await objects.add(made(4, kind="batch", status="new"))
+        assert await objects.due("batch", {"new"}) == 0
+
+    with_store(main)
+
+
 def test_no_change_is_lost(with_store):
     async def main(*stores):
         await stores[0].objects.add(made(1, data={"count": 0}))

@@ -91,6 +91,15 @@ class GeneralSettings(Block):
     )
     responses_retention_days: Number = key(30.0, "Days for which they are kept.", usage="ours")
 
+    batches_by: Literal["vendor", "gateway"] = key(
+        "vendor",
+        "Who does batches of models whose vendor takes some. Those of all others are the gateway's anyway.",
+        usage="ours",
+        kind="vendor or gateway",
+    )
+    batch_concurrency: Whole = key(8, "Lines of batches under way at once in one process.", usage="ours")
+    max_batch_file_records: Whole = key(50_000, "Most lines of a batch file.", usage="C")
+
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
     )

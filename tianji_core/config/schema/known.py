@@ -193,7 +193,6 @@ GENERAL_SETTINGS = {
     "infer_model_from_keys": "Models from the vendor keys in the environment.",
     "max_file_size_mb": "Largest file.",
     "max_batch_file_size_mb": "Largest batch file.",
-    "max_batch_file_records": "Most lines of a batch file.",
     "max_batch_file_uploads_per_day": "Batch files a day.",
     "max_file_downloads_per_minute": "File downloads a minute.",
     "allowed_file_extensions": "Kinds of file taken.",

@@ -109,6 +109,8 @@ def has(deployment: Deployment, resource: str) -> bool:
     provider = deployment.provider
     if deployment.mock_response is not None:
         return False
+    if resource == "batches":
+        return provider.batch_api is not None
     return provider.files_api is not None if resource == "files" else resource in provider.resources
 
 

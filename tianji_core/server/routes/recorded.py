@@ -64,12 +64,15 @@ def _is_passed(scope: Scope, provider: str) -> bool:
     return provider in ALIASES or (provider == "anthropic" and native)
 
 
-def recorded(app: App, kind: CallKind, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint that runs a handler as a call of this kind."""
+def recorded(
+    app: App, kind: CallKind, handler: Handler, dialect: str = "openai"
+) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that runs a handler as a call of this kind; `dialect` is how its errors are told."""
 
     async def run(request: Request) -> Response:
         serving = app.serving
         call = _call(request, kind)
+        call.dialect = dialect
         try:
             reservation = serving.gateway.pipeline.limits.reserve(call)
         except GatewayError as error:
@@ -151,7 +154,7 @@ def _nothing(error: GatewayError | None) -> None:
 
 
 def _failed(serving: Serving, error: GatewayError, call: Call) -> Response:
-    response = JSONResponse(error_body(error), error.http_status)
+    response = JSONResponse(error_body(error, call.dialect), error.http_status)
     _add(response, serving.headers.error_fields(error, call))
     return response
 

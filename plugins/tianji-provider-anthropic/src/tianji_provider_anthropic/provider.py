@@ -31,6 +31,7 @@ from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
 from tianji_core.translate.urls import below
+from tianji_provider_anthropic.batches import MessageBatches
 
 DEFAULT_BASE = "https://api.anthropic.com"
 VERSION = "2023-06-01"
@@ -76,6 +77,7 @@ class AnthropicProvider(Provider):
     api_key_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
     api_base_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")
     forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
+    batch_api = MessageBatches()
     pass_through_headers: ClassVar[tuple[str, ...]] = (HEADER, VERSION_HEADER)
     error_dialect: ClassVar[str] = "messages"
     files_api: ClassVar[FilesAPI | None] = FilesAPI(None, headers=((HEADER, FILES_BETA),))

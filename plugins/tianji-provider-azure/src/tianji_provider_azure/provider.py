@@ -15,6 +15,7 @@ from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import Binary, Body, Capabilities, ModelRequest, Operation, StreamDecoder
 from tianji_core.openai_compat.azure import AzureHosted
+from tianji_core.openai_compat.batches import OpenAIBatches
 from tianji_core.openai_compat.by_responses import ByResponses, ByResponsesSettings
 from tianji_core.openai_compat.openai_models import Family, family_of
 from tianji_core.openai_compat.provider import PATHS
@@ -57,8 +58,9 @@ class Azure(AzureHosted, ByResponses):
     patch_markers = (b'"prompt_filter_results"',)
     chunks: ClassVar[str] = "chat.completion.chunk"
     pass_through_headers = ("openai-beta", "x-ms-client-request-id", "x-ms-oai-*")
-    resources = frozenset({"assistants", "batches", "fine_tuning", "vector_stores"})
+    resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
     files_api = FilesAPI(frozenset({"assistants", "batch", "fine-tune"}), least_life=14 * 24 * 3600)
+    batch_api = OpenAIBatches(("/chat/completions",), prefix="", own_rows=True)
 
     @cached_property
     def address(self) -> Address:
