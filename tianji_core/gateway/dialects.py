@@ -37,6 +37,10 @@ class DialectStream(StreamReply):
         self._usage: dict[str, object] | None = None
         self._held: bytes | None = None  # what the client's connection would not take at once
 
+    @property
+    def number(self) -> int:
+        return self._events.number
+
     def push_to(self, push: Push) -> None:
         def translated(piece: bytes) -> bool:
             out = self._told(piece)

@@ -153,7 +153,9 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
     except GatewayError as error:
         if content_type is not None and not content_type.startswith("text/event-stream"):
             raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
-        await send({"type": "http.response.body", "body": error_event(error, call.dialect), "more_body": True})
+        await send(
+            {"type": "http.response.body", "body": error_event(error, call.dialect, reply.number), "more_body": True}
+        )
     except OSError:  # how ASGI lets servers say that the client has gone
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
@@ -161,7 +163,9 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         log.exception("stream failed unexpectedly", call_id=call.id, error=repr(error))
         crash = InternalServerError("Internal server error.")
         await reply.aclose(crash)
-        await send({"type": "http.response.body", "body": error_event(crash, call.dialect), "more_body": True})
+        await send(
+            {"type": "http.response.body", "body": error_event(crash, call.dialect, reply.number), "more_body": True}
+        )
     except BaseException:
         await _abandon(reply, watch, send, call.dialect)
         raise
@@ -175,7 +179,7 @@ async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send, diale
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
     await reply.aclose(failure, quick=True)
-    await send({"type": "http.response.body", "body": error_event(failure, dialect), "more_body": False})
+    await send({"type": "http.response.body", "body": error_event(failure, dialect, reply.number), "more_body": False})
 
 
 def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:

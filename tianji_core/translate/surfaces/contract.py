@@ -11,6 +11,9 @@ from tianji_core.api.provider import Body
 class Events(Protocol):
     """Writes one stream in the dialect."""
 
+    number: int
+    """The number that the next event has, where the dialect numbers its events."""
+
     def write(self, chunk: Body) -> bytes:
         """The events that a chat chunk brings; may be empty."""
 
@@ -25,6 +28,8 @@ class NativeStream(Protocol):
     """Whether the dialect's last event was seen."""
     error: Body | None
     """The event by which the vendor told a failure."""
+    number: int
+    """As in `Events`."""
 
     @property
     def usage(self) -> dict[str, Any] | None:

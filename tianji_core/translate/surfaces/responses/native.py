@@ -24,6 +24,7 @@ class NativeResponses:
         self.usage: dict[str, Any] | None = None
         self.complete = False
         self.error: Body | None = None
+        self.number = 0
 
     def feed(self, data: bytes) -> bytes:
         try:
@@ -40,6 +41,7 @@ class NativeResponses:
             return b""
         if event.event == "error" or b'"error"' in event.data[:80] or any(w in event.data for w in _ENVELOPES):
             return self._read(event)
+        self.number += 1
         return encode_event(event.data, event.event or _kind_of(event.data))
 
     def _read(self, event: Event) -> bytes:
@@ -59,6 +61,7 @@ class NativeResponses:
             response["model"] = self._model
             self.usage = chat_usage(response.get("usage")) or self.usage
         self.complete = self.complete or kind in _LAST
+        self.number += 1
         return encode_event(orjson.dumps(data), kind)
 
 

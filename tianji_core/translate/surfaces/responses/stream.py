@@ -24,7 +24,7 @@ class ResponseEvents:
         self._model = model
         self._asked = asked
         self._custom = shapes.custom_tools(asked)
-        self._number = 0
+        self.number = 0
         self._suffix = ""
         self._created = 0
         self._output: list[Body] = []
@@ -190,8 +190,8 @@ class ResponseEvents:
         return shapes.envelope(f"resp_{self._suffix}", self._created, self._model, self._asked, status, output)
 
     def _event(self, kind: str, **members: Any) -> bytes:
-        event = {"type": kind, "sequence_number": self._number, **members}
-        self._number += 1
+        event = {"type": kind, "sequence_number": self.number, **members}
+        self.number += 1
         return encode_event(orjson.dumps(event), kind)
 
 
