@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt $(addsuffix pyproject.toml,$(PLUGINS))
 	@test -x $(BIN)/python || { echo "Making .venv"; $(PYTHON) -m venv .venv; }
 	@echo "Installing into .venv (a minute or two the first time)"
 	@$(PIP) pip hatchling editables
-	@$(PIP) --no-build-isolation --group dev -e '.[fast,testing,tokens]' $(addprefix -e ./,$(PLUGINS))
+	@$(PIP) --no-build-isolation --group dev -e '.[fast,postgres,testing,tokens]' $(addprefix -e ./,$(PLUGINS))
 	@touch $@
 
 run: setup ## Start the gateway on port 4000 with the example config; PORT=… for another port

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import structlog
+from real_servers import postgres_cut, postgres_url  # noqa: F401 - fixtures
 
 from tianji_core.server import App, create_app
 
@@ -251,9 +252,24 @@ def config_beside(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's own set-up may reach the gateway; retries are quick."""
-    for name in ("TIANJI_MASTER_KEY", "LITELLM_MASTER_KEY", "CONFIG_FILE_PATH", "TIANJI_CONFIG_FILE_PATH"):
+    for name in (
+        "TIANJI_MASTER_KEY",
+        "LITELLM_MASTER_KEY",
+        "CONFIG_FILE_PATH",
+        "TIANJI_CONFIG_FILE_PATH",
+        "TIANJI_DATABASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
-    for name in ("HOST", "PORT", "NUM_WORKERS", "OPENAI_API_KEY", "SERVER_ROOT_PATH", "DOCS_URL", "NO_DOCS"):
+    for name in (
+        "HOST",
+        "PORT",
+        "NUM_WORKERS",
+        "OPENAI_API_KEY",
+        "SERVER_ROOT_PATH",
+        "DOCS_URL",
+        "NO_DOCS",
+        "DATABASE_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

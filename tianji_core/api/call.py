@@ -27,6 +27,14 @@ class Principal:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def owner(self) -> str:
+        """Whose the things are that this caller stores: his user's, else his key's, else his team's."""
+        for kind, id in (("user", self.user_id), ("key", self.key_hash), ("team", self.team_id)):
+            if id:
+                return f"{kind}:{id}"
+        return "anonymous"
+
+    @property
     def is_admin(self) -> bool:
         return "proxy_admin" in self.roles
 

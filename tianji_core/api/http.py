@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 
 class Headers:
@@ -59,19 +59,31 @@ class Headers:
         return f"Headers({self._items!r})"
 
 
+@runtime_checkable
+class SizedBody(Protocol):
+    """A body of known size that is not in memory: read piece by piece, from its beginning for each try."""
+
+    @property
+    def size(self) -> int:
+        """In bytes; the pieces have to come to that."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
 @dataclass(slots=True)
 class UpstreamRequest:
     """One HTTP request to a vendor.
 
     `url` is absolute (http or https). `headers` are sent as they stand and in this order; `host`, `content-length`
-    and `transfer-encoding` are the transport's business and must not be among them. `body` is bytes, or an async
-    iterable of bytes for an upload of unknown length (sent with chunked framing, never replayed).
+    and `transfer-encoding` are the transport's business and must not be among them. `body` is bytes, a SizedBody for
+    what is not to be held in memory, or an async iterable of bytes for an upload of unknown length (sent with chunked
+    framing, never replayed).
     """
 
     method: str
     url: str
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | AsyncIterable[bytes] = b""
+    body: bytes | SizedBody | AsyncIterable[bytes] = b""
 
     def __repr__(self) -> str:  # headers carry credentials and bodies carry prompts: neither belongs in a log
         size = len(self.body) if isinstance(self.body, bytes) else "stream"
@@ -85,6 +97,10 @@ class UpstreamReply:
     status: int
     headers: Headers
     body: bytes
+
+
+UPLOAD_PIECE = 256 * 1024
+"""Bytes of a file that are in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,17 @@ class Upload:
         """All of it; may be asked again for the next attempt."""
         self.file.seek(0)
         return self.file.read()
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, piece by piece; may be asked again."""
+        place = 0
+        while True:
+            self.file.seek(place)  # whoever else reads the file may have moved
+            piece = self.file.read(UPLOAD_PIECE)
+            if not piece:
+                return
+            place += len(piece)
+            yield piece
 
 
 @dataclass(frozen=True, slots=True)

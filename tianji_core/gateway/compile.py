@@ -6,6 +6,8 @@ Whatever cannot work is found here, all of it in one go, and told with the confi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -25,6 +27,7 @@ from tianji_core.gateway.limits import Limits
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
+from tianji_core.store import Database, DatabaseURLError, check_url
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.dispatcher import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
@@ -46,6 +49,7 @@ class Compiler:
         self.settings = Settings.read(loaded.environ)
         self.problems: list[Problem] = []
         self.guarded = HttptoolsTransport(public_only=True)
+        self.database: Database | None = None
         self._stats = stats
         register_builtins(registry)
 
@@ -61,6 +65,7 @@ class Compiler:
         aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
         models = ModelTable(deployments, aliases)
         self._check_aliases(models)
+        self.database = self._database()
         if self.problems:
             raise ConfigError(Report.of(self.problems))
         stats = self._stats if self._stats is not None else Stats(strategy.samples)
@@ -215,6 +220,35 @@ class Compiler:
             if isinstance(made, AuthBackend):
                 backends.append(made)
         return tuple(backends)
+
+    def _database(self) -> Database | None:
+        """The database that somebody named; None if nobody did."""
+        general = self.config.general_settings
+        url = general.database_url or self.settings.database_url
+        if not url:
+            return None
+        try:
+            database = check_url(url)
+        except DatabaseURLError as error:
+            said = "database_url" if general.database_url else "DATABASE_URL in the environment"
+            self.problem(("general_settings", "database_url"), f"{said} {error}")
+            return None
+        if database.kind == "postgresql" and find_spec("psycopg") is None:
+            self.problem(
+                ("general_settings", "database_url"),
+                "PostgreSQL needs a driver that is not installed: pip install 'tianji-core[postgres]'",
+            )
+        limit = "database_connection_pool_limit"
+        given: dict[str, Any] = {
+            "connection_limit": None
+            if limit not in general.model_fields_set
+            else general.database_connection_pool_limit,
+            "pool_timeout": general.database_connection_pool_timeout,
+            "connect_timeout": general.database_connect_timeout,
+            "socket_timeout": general.database_socket_timeout,
+            "prepares": False if general.database_disable_prepared_statements else None,
+        }
+        return replace(database, **{name: value for name, value in given.items() if value is not None})
 
     # -- settings of the router ----------------------------------------------------------------------------------
 

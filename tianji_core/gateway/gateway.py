@@ -23,6 +23,7 @@ from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
 from tianji_core.routing import Stats
+from tianji_core.store import Store
 from tianji_core.telemetry import ensure_logging
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
@@ -47,12 +48,14 @@ class Gateway:
         pipeline: Pipeline,
         auth_backends: tuple[AuthBackend, ...],
         transports: tuple[Transport, ...],
+        store: Store | None = None,
     ) -> None:
         self.loaded = loaded
         self.config = loaded.config
         self.registry = registry
         self.pipeline = pipeline
         self.auth_backends = auth_backends
+        self.store = store if store is not None else Store()
         self._transports = transports
         self._stack = AsyncExitStack()
 
@@ -63,8 +66,11 @@ class Gateway:
         *,
         registry: Registry | None = None,
         stats: Stats | None = None,
+        store: Store | None = None,
     ) -> Self:
         """Compile a config: a file's path, a mapping, or one that is loaded already.
+
+        `stats` and `store` are those of a gateway before this one; an open database is kept if it is the same.
 
         Raises ConfigError with every problem that keeps the gateway from starting, each with its line.
         """
@@ -77,13 +83,18 @@ class Gateway:
             loaded = load(config)
         registry = registry if registry is not None else Registry.scan()
         loaded = with_secrets(loaded, registry)
-        return cls(loaded, registry, *Compiler(loaded, registry, stats).run())
+        compiler = Compiler(loaded, registry, stats)
+        parts = compiler.run()
+        if store is None or not store.is_for(compiler.database):
+            store = Store(compiler.database)
+        return cls(loaded, registry, *parts, store)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Start what runs beside the calls; needs a running loop."""
         self.pipeline.callbacks.start()
+        await self.store.start()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
                 await self._stack.enter_async_context(context)
@@ -97,6 +108,7 @@ class Gateway:
         for transport in self._transports:
             await transport.aclose()
         await self._stack.aclose()
+        await self.store.aclose()
 
     async def drained(self, seconds: float) -> bool:
         """Wait until no call is in flight, for at most so many seconds; whether that came true."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from tianji_core.api.http import Upload
 from tianji_core.api.provider import Body
-from tianji_core.wire.multipart import Part, encode_form
+from tianji_core.wire.multipart import Form, Part, encode_form
 
 _LISTS = frozenset({"include", "known_speaker_names", "known_speaker_references", "timestamp_granularities"})
 """Members that OpenAI's forms write as `name[]`, once for each item."""
 
 
-def encode_body(body: Body) -> tuple[str, bytes]:
+def encode_body(body: Body) -> tuple[str, bytes | Form]:
     """Content type and bytes of a body as a form; nulls are left out, several files become `name[]`."""
     return encode_form(list(_fields(body)), list(_files(body)))
 
@@ -31,7 +31,7 @@ def _files(body: Body) -> Iterator[Part]:
         uploads = _uploads(value)
         field = f"{name}[]" if len(uploads) > 1 else name
         for upload in uploads:
-            yield field, upload.filename, upload.content_type, upload.read()
+            yield field, upload.filename, upload.content_type, upload
 
 
 def _uploads(value: object) -> list[Upload]:

@@ -117,7 +117,6 @@ class OpenAICompatible(Provider):
         self.api_key = self.own_key()
         self._urls = {operation: self.url(operation) for operation in self.capabilities.operations}
         self._headers = self.headers()
-        self._let_in = False
 
     # -- what a vendor may do otherwise ------------------------------------------------------------------------
 
@@ -185,9 +184,8 @@ class OpenAICompatible(Provider):
         url = self._urls.get(request.operation)
         if url is None:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        if not self._let_in:
+        if not self.api_key:
             self.check_credential()
-            self._let_in = True  # what a provider has to be let in with stays the same
         body = request.body
         if request.operation == "chat":
             self._clean(request)

@@ -17,12 +17,12 @@ from tianji_core.api.http import UpstreamRequest
 
 from .connection import Connection
 from .contract import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport
-from .errors import ConnectError, InvalidRequest, ResponseTruncated, TransportError
-from .head import CHUNKED, Origin, encode_head, split_url
+from .errors import ConnectError, ResponseTruncated, TransportError
+from .head import Origin, encode_head, split_url
 from .pool import Pool
 from .response import HttptoolsResponse
 from .tls import ClientCertificate, Verify, build_context
-from .upload import chunked, send_answered, slices
+from .upload import length_of, parts_of, send_answered
 
 _ROUTES_KEPT = 2048
 _SMALL = 256 * 1024  # bytes of a body that go out with the head in one write
@@ -146,9 +146,7 @@ class HttptoolsTransport(Transport):
         now = loop.time()
         total_at = inf if timeouts.total is None else now + timeouts.total
         body = request.body
-        if not isinstance(body, (bytes, bytearray, memoryview)) and not isinstance(body, AsyncIterable):
-            raise InvalidRequest("body must be bytes or an async iterable of bytes")
-        length = CHUNKED if isinstance(body, AsyncIterable) else len(body)
+        length = length_of(body)
         head = encode_head(request, route.rest_of_line, length)
         connection = route.pool.take(now) or await route.pool.acquire(timeouts, total_at)
         again = connection.served > 0 and not isinstance(body, AsyncIterable)
@@ -157,8 +155,7 @@ class HttptoolsTransport(Transport):
             connection.begin(
                 response, head, timeouts, loop.time(), total_at, to_head=request.method == "HEAD", uploading=True
             )
-            parts = chunked(body) if isinstance(body, AsyncIterable) else slices(body)
-            await send_answered(connection, response, parts)
+            await send_answered(connection, response, parts_of(body))
             if response.failure is None:
                 return response
             if not again or not _is_stale(response):

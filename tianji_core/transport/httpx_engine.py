@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tianji_core.api.http import Headers, UpstreamRequest
+from tianji_core.api.http import Headers, SizedBody, UpstreamRequest
 
 from .contract import BODY_LIMIT, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport, UpstreamResponse
 from .decompress import Decompressor, decompressor_for
@@ -33,8 +33,9 @@ from .errors import (
     TransportError,
     WriteTimeout,
 )
-from .head import CHUNKED, USER_AGENT, Origin, encode_head, split_url
+from .head import USER_AGENT, Origin, encode_head, split_url
 from .tls import ClientCertificate, Verify, build_context
+from .upload import length_of, sized
 
 if TYPE_CHECKING:
     import httpx
@@ -77,14 +78,14 @@ class HttpxTransport(Transport):
         loop = asyncio.get_running_loop()
         origin, target, host = split_url(request.url)
         body = request.body
-        if not isinstance(body, (bytes, AsyncIterable)):
-            raise InvalidRequest("body must be bytes or an async iterable of bytes")
         # The other engine's head is built for its checks: both refuse the same requests, with the same words.
-        length = len(body) if isinstance(body, bytes) else CHUNKED
+        length = length_of(body)
         encode_head(request, f" {target} HTTP/1.1\r\nhost: {host}\r\n", length)
         given = {name.lower() for name, _ in request.headers}
         unasked = (("accept-encoding", "identity"), ("user-agent", USER_AGENT))
         headers = [*request.headers, *(field for field in unasked if field[0] not in given)]
+        if isinstance(body, SizedBody):
+            headers.append(("content-length", str(length)))
         # httpcore looks this dict up again for each phase, so it can be changed once the head is there.
         patience = {
             "connect": timeouts.connect,
@@ -97,7 +98,7 @@ class HttpxTransport(Transport):
             request.method,
             request.url,
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-            content=body,
+            content=sized(body) if isinstance(body, SizedBody) else body,
             extensions={"timeout": patience},
         )
         with _Translated(self._httpx, origin, in_head=True):

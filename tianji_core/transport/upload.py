@@ -7,10 +7,35 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from functools import partial
 
+from tianji_core.api.http import SizedBody
+
 from .connection import Connection
+from .errors import InvalidRequest
+from .head import CHUNKED
 from .response import HttptoolsResponse
 
 _SLICE = 64 * 1024
+
+
+Body = bytes | bytearray | memoryview | SizedBody | AsyncIterable[bytes]
+
+
+def length_of(body: object) -> int:
+    """The size of a body in bytes, or CHUNKED. Raises InvalidRequest for what is no body."""
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return len(body)
+    if isinstance(body, AsyncIterable):
+        return CHUNKED
+    if isinstance(body, SizedBody):
+        return body.size
+    raise InvalidRequest("body must be bytes, a SizedBody or an async iterable of bytes")
+
+
+def parts_of(body: Body) -> AsyncGenerator[bytes, None]:
+    """The body as it goes on the wire, part by part."""
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        return slices(body)
+    return chunked(body) if isinstance(body, AsyncIterable) else sized(body)
 
 
 async def slices(body: bytes | bytearray | memoryview) -> AsyncGenerator[bytes, None]:
@@ -18,6 +43,19 @@ async def slices(body: bytes | bytearray | memoryview) -> AsyncGenerator[bytes, 
     view = memoryview(body).cast("B")
     for start in range(0, len(view), _SLICE):
         yield bytes(view[start : start + _SLICE])
+
+
+async def sized(body: SizedBody) -> AsyncGenerator[bytes, None]:
+    """A body that is read as it goes out. Raises InvalidRequest if it turns out to be of another size than it said."""
+    left = body.size
+    for piece in body:
+        left -= len(piece)
+        if left < 0:
+            break
+        for start in range(0, len(piece), _SLICE):
+            yield piece[start : start + _SLICE]
+    if left:
+        raise InvalidRequest("the body is not of the size that was announced")
 
 
 async def chunked(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:

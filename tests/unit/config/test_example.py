@@ -56,7 +56,7 @@ def test_every_commented_line_can_be_taken_in(everything: str, tmp_path: Path) -
     path = tmp_path / "proxy_config.yaml"
     path.write_text(everything)
     (tmp_path / "more-models.yaml").write_text("model_list: [{model_name: x, litellm_params: {model: echo/x}}]\n")
-    environ = dict.fromkeys(("ECHO_API_KEY", "TIANJI_MASTER_KEY", "TEAM_A_KEY"), "x")
+    environ = dict.fromkeys(("ECHO_API_KEY", "TIANJI_MASTER_KEY", "TEAM_A_KEY", "DATABASE_URL"), "x")
     loaded = load(path, environ)
     assert loaded.report.format() == ""
     assert len(loaded.config.model_list) == 3

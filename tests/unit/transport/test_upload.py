@@ -33,6 +33,19 @@ class Stream:
             self.closed = True
 
 
+class File:
+    """A body of known size that can be read again."""
+
+    def __init__(self, *parts, size=None):
+        self.parts = parts
+        self.size = sum(map(len, parts)) if size is None else size
+        self.read = 0
+
+    def __iter__(self):
+        self.read += 1
+        return iter(self.parts)
+
+
 @pytest.fixture
 def echo(peer, ok):
     async def script(line):
@@ -308,3 +321,35 @@ def test_an_iterable_that_ignores_its_cancel_holds_nobody_up(run_asyncio, peer):
             let_go.set()
 
     run_asyncio(main())
+
+
+@pytest.mark.parametrize("parts", [[], [b"a"], [b"a", b"", b"bc"], [b"x" * 70_000] * 40, [bytes(5_000_000)]], ids=len)
+def test_a_body_of_known_size_says_its_length(run, engine, echo, parts):
+    async def main():
+        async with echo() as server, engine() as transport:
+            body = File(*parts)
+            for times in (1, 2):
+                async with await transport.send(server.request(body=body)) as response:
+                    assert await response.read() == b"".join(parts)
+                    assert response.headers["x-framing"] == "length"
+                assert body.read == times
+            assert server.connections == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_a_body_of_another_size_than_it_said_is_never_taken_for_whole(run, engine, peer, size):
+    seen = []
+
+    async def script(line):
+        request = await line.request()
+        seen.append(request)
+
+    async def main():
+        async with peer(script) as server, engine() as transport:
+            with pytest.raises(Exception, match=r"size|Content-Length"):
+                await transport.send(server.request(body=File(b"1234", size=size)))
+
+    run(main())
+    assert seen == []

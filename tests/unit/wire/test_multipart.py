@@ -5,13 +5,16 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from python_multipart.multipart import FormParser, parse_options_header
 
-from tianji_core.wire.multipart import encode_form
+from tianji_core.api.http import SizedBody
+from tianji_core.wire.multipart import IN_MEMORY, encode_form
 
 NASTY = st.sampled_from(['"', "\r\n", "\n", "\r", "\\", ";", "%22", "--", "\r\n\r\n", "ü", "天", "🗼", '"; x="', "\0"])
 names = st.lists(st.text(st.characters(codec="utf-8"), max_size=8) | NASTY, min_size=1, max_size=4).map("".join)
@@ -140,3 +143,33 @@ def test_an_empty_form():
 def test_what_is_no_text_is_json(value):
     content_type, body = encode_form([("v", value)])
     assert json.loads(by_python_multipart(content_type, body)[0][2]) == value
+
+
+class OnDisk:
+    """A file that is read in pieces."""
+
+    def __init__(self, data, piece):
+        self.data, self.piece, self.size = data, piece, len(data)
+
+    def pieces(self):
+        return (self.data[start : start + self.piece] for start in range(0, self.size, self.piece))
+
+
+@pytest.mark.parametrize("size", [0, 1, IN_MEMORY, IN_MEMORY + 1, 3_000_000])
+def test_a_large_file_is_not_put_together(size):
+    data = bytes(range(251)) * (size // 251 + 1)
+    data = data[:size]
+    fields = [("model", "m")]
+    content_type, body = encode_form(fields, [("file", "n", "a/b", OnDisk(data, 70_000))])
+    assert isinstance(body, bytes) == (size <= IN_MEMORY)
+    if not isinstance(body, bytes):
+        assert isinstance(body, SizedBody)
+        assert body.size == len(b"".join(body))
+        body = b"".join(body)  # as often as need be
+    assert by_python_multipart(content_type, body) == [(b"model", None, b"m"), (b"file", b"n", data)]
+
+
+def test_nobody_can_tell_the_boundary_of_a_large_file_beforehand():
+    script = "from tianji_core.wire.multipart import encode_form; print(encode_form([('a', '1')])[0])"
+    told = {subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout for _ in range(2)}
+    assert len(told) == 2

@@ -47,10 +47,22 @@ class GeneralSettings(Block):
     )
     drain_timeout: Seconds = key(30.0, "Time for calls in flight at shutdown.", usage="ours")
 
+    database_url: SecretText | None = key(
+        None,
+        "Where files, batches and stored answers are: postgresql://… or sqlite:///….",
+        default_text="DATABASE_URL, else tianji.db in the working directory",
+    )
+    database_connection_pool_limit: Whole = key(10, "Most connections to the database in one process.", usage="B")
+    database_connection_pool_timeout: Seconds | None = key(
+        None, "Time to wait for one of them.", usage="B", default_text="10"
+    )
+    database_connect_timeout: Seconds | None = key(None, "Time for a connection to open.", usage="B", default_text="5")
+    database_socket_timeout: Seconds | None = key(None, "Time for a query.", usage="B", default_text="no limit")
+    database_disable_prepared_statements: Flag = key(False, "For poolers without prepared statements.", usage="B")
+
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
     )
-    database_url = later(None, "The database.", kind="secret text", usage="A")
     store_model_in_db = later(False, "Models and settings live in the database too.", kind=Switch, usage="A")
     alerting = later(None, "Where alerts go.", kind="list of names", noop=(None, []))
     alert_types = later(None, "Which alerts.", kind="list of names")
@@ -59,14 +71,9 @@ class GeneralSettings(Block):
     alerting_args = later(None, "Options of alerting.", kind="map")
     alert_type_config = later(None, "Digests by alert.", kind="map")
     spend_report_frequency = later(None, "How often spend is reported.", kind="text")
-    database_connection_pool_limit = later(10, "Database connections.", kind="integer")
     database_connection_timeout = later(60, "Wait for a database connection.", kind="seconds")
-    database_connection_pool_timeout = later(60, "Wait for a pooled connection.", kind="seconds")
-    database_connect_timeout = later(None, "Time to connect.", kind="seconds")
-    database_socket_timeout = later(None, "Time for a query.", kind="seconds")
     database_max_idle_connection_lifetime = later(60, "Life of an idle connection.", kind="seconds")
     database_extra_connection_params = later(None, "Further connection parameters.", kind="map")
-    database_disable_prepared_statements = later(False, "For poolers without prepared statements.", kind=Switch)
     proxy_batch_write_at = later(10, "How often spend is written.", kind="seconds")
     use_redis_transaction_buffer = later(False, "Spend goes through Redis.", kind=Switch)
     disable_spend_logs = later(False, "Keep no spend rows.", kind=Switch)

@@ -1,0 +1,111 @@
+"""PostgreSQL for tests: a schema for each test on a server that runs already, and a wire to it that can be cut."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+POSTGRES = "postgresql://root@127.0.0.1:5432/test"
+"""Where it is unless TIANJI_TEST_DATABASE_URL says otherwise."""
+
+
+def needs(server: str, error: Exception) -> None:
+    """Skip a test whose server is absent; where CI is set, fail it."""
+    reason = f"no {server}: {error}"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty schema."""
+    import psycopg
+
+    url = os.environ.get("TIANJI_TEST_DATABASE_URL", POSTGRES)
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        needs("PostgreSQL", error)
+        raise
+    schema = f"tianji_{secrets.token_hex(6)}"
+    with connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+        yield f"{url}{'&' if '?' in url else '?'}schema={schema}"
+        connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+
+
+class Wire:
+    """A TCP relay to a server, which can be cut and mended."""
+
+    def __init__(self) -> None:
+        self._target: tuple[str, int] | None = None
+        self._open: list[socket.socket] = []
+        self._is_cut = False
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def url(self, url: str) -> str:
+        """The URL of the server by way of this wire."""
+        parts = urlsplit(url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 5432)
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{self._listener.getsockname()[1]}"))
+
+    def cut(self) -> None:
+        self._is_cut = True
+        for each in self._open:
+            with_shutdown(each)
+        self._open.clear()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def close(self) -> None:
+        self.cut()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                ours, _ = self._listener.accept()
+            except OSError:
+                return
+            if self._is_cut or self._target is None:
+                with_shutdown(ours)
+                continue
+            theirs = socket.create_connection(self._target)
+            self._open += [ours, theirs]
+            for source, sink in ((ours, theirs), (theirs, ours)):
+                threading.Thread(target=self._relay, args=(source, sink), daemon=True).start()
+
+    def _relay(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        with_shutdown(source)
+        with_shutdown(sink)
+
+
+def with_shutdown(wire: socket.socket) -> None:
+    """Close a socket that another thread may be reading."""
+    try:
+        wire.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    wire.close()
+
+
+@pytest.fixture
+def postgres_cut() -> Iterator[Wire]:
+    wire = Wire()
+    yield wire
+    wire.close()

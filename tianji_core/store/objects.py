@@ -1,0 +1,201 @@
+"""What callers own: written down with its owner, found only by its owner."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import CursorResult, Row
+
+from tianji_core.store.pieces import piece_table, pieces_of
+from tianji_core.store.tables import ObjectRow
+
+if TYPE_CHECKING:
+    from tianji_core.store.database import Opened
+
+_table = ObjectRow.__table__  # type: ignore[attr-defined]  # which SQLModel makes
+MAX_TRIES = 20
+"""Changes of one object that may be lost to others before it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One object. `data` is what its surface keeps of it, as JSON. Times are Unix seconds.
+
+    `owner` says whose it is (`Principal.owner`), `deployment_id` and `vendor_id` where it really lives, if that is at
+    a vendor. `status` is for surfaces that work on theirs in the background.
+    """
+
+    id: str
+    kind: str
+    owner: str
+    data: dict[str, Any] = field(default_factory=dict)
+    created_at: float = field(default_factory=time.time)
+    expires_at: float | None = None
+    status: str | None = None
+    deployment_id: str | None = None
+    vendor_id: str | None = None
+    version: int = 0
+    worker: str | None = None
+    leased_until: float | None = None
+
+
+class ConflictError(Exception):
+    """Others changed the object again and again."""
+
+
+def new_id(prefix: str) -> str:
+    """An id that nobody can guess: `file-…`, `batch_…`; the prefix brings its own separator."""
+    return prefix + secrets.token_hex(16)
+
+
+class Objects:
+    """The objects of all callers."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    async def add(self, stored: StoredObject) -> None:
+        """Write down a new object. Raises StoreUnavailableError."""
+        async with self._opened.write() as connection:
+            await connection.execute(_table.insert().values(**_values(stored)))
+
+    async def get(self, kind: str, id: str, owner: str | None) -> StoredObject | None:
+        """An object; None if there is none, if it has expired, or if it is somebody else's. `owner` None: anybody's."""
+        query = _table.select().where(_table.c.id == id, _table.c.kind == kind, _alive())
+        if owner is not None:
+            query = query.where(_table.c.owner == owner)
+        async with self._opened.read() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _object(row)
+
+    async def list(
+        self,
+        kind: str,
+        owner: str | None,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 20,
+        order: Literal["asc", "desc"] = "desc",
+    ) -> tuple[list[StoredObject], bool]:
+        """Objects by age, the newest first, and whether there are more; `after` and `before` are ids not to be shown.
+
+        An `after` that is not the owner's is like none at all.
+        """
+        place = sa.tuple_(_table.c.created_at, _table.c.id)
+        query = _table.select().where(_table.c.kind == kind, _alive())
+        if owner is not None:
+            query = query.where(_table.c.owner == owner)
+        async with self._opened.read() as connection:
+            for cursor, later in ((after, order == "asc"), (before, order != "asc")):
+                if cursor is None:
+                    continue
+                where = sa.select(_table.c.created_at).where(_table.c.id == cursor, _table.c.kind == kind)
+                if owner is not None:
+                    where = where.where(_table.c.owner == owner)
+                created = (await connection.execute(where)).scalar_one_or_none()
+                if created is not None:
+                    there = sa.tuple_(sa.literal(created), sa.literal(cursor))
+                    query = query.where(place > there if later else place < there)
+            columns = (_table.c.created_at, _table.c.id)
+            query = query.order_by(*(c.asc() if order == "asc" else c.desc() for c in columns)).limit(limit + 1)
+            rows = (await connection.execute(query)).all()
+        return [_object(row) for row in rows[:limit]], len(rows) > limit
+
+    async def change(self, stored: StoredObject, change: Callable[[StoredObject], StoredObject]) -> StoredObject | None:
+        """Give an object the state that `change` makes of its present one, whoever else changes it at the same time.
+
+        None if it is gone. `change` may be called more than once. Raises ConflictError.
+        """
+        for _ in range(MAX_TRIES):
+            changed = change(stored)
+            values = _values(replace(changed, version=stored.version + 1))
+            update = _table.update().where(_table.c.id == stored.id, _table.c.version == stored.version)
+            async with self._opened.write() as connection:
+                if await _count(connection.execute(update.values(**values))):
+                    return replace(changed, version=stored.version + 1)
+            present = await self.get(stored.kind, stored.id, None)
+            if present is None:
+                return None
+            stored = present
+        raise ConflictError(f"{stored.kind} {stored.id} is changed too often")
+
+    async def remove(self, kind: str, id: str, owner: str | None) -> bool:
+        """Forget an object and its content; whether there was one."""
+        delete = _table.delete().where(_table.c.id == id, _table.c.kind == kind)
+        if owner is not None:
+            delete = delete.where(_table.c.owner == owner)
+        async with self._opened.write() as connection:
+            if not await _count(connection.execute(delete)):
+                return False
+            await connection.execute(pieces_of(id).delete)
+        return True
+
+    async def sweep(self, now: float | None = None) -> int:
+        """Forget what has expired, with its content; how many objects."""
+        gone = _table.c.expires_at < (time.time() if now is None else now)
+        async with self._opened.write() as connection:
+            ids = sa.select(_table.c.id).where(gone)
+            await connection.execute(piece_table.delete().where(piece_table.c.object_id.in_(ids)))
+            return await _count(connection.execute(_table.delete().where(gone)))
+
+    # -- work in the background ----------------------------------------------------------------------------------
+
+    async def claim(self, kind: str, statuses: Collection[str], worker: str, seconds: float) -> StoredObject | None:
+        """The oldest object in one of these states that no worker holds, held for so long by `worker`.
+
+        A worker that dies holds nothing for longer than that: `renew` while you work.
+        """
+        now = time.time()
+        free = sa.or_(_table.c.leased_until.is_(None), _table.c.leased_until < now)
+        waiting = sa.select(_table.c.id, _table.c.version).where(
+            _table.c.kind == kind, _table.c.status.in_(statuses), free
+        )
+        while True:
+            async with self._opened.write() as connection:
+                found = (await connection.execute(waiting.order_by(_table.c.created_at).limit(1))).one_or_none()
+                if found is None:
+                    return None
+                mine = {"worker": worker, "leased_until": now + seconds, "version": found.version + 1}
+                held = _table.update().where(_table.c.id == found.id, _table.c.version == found.version).values(**mine)
+                if await _count(connection.execute(held)):
+                    row = (await connection.execute(_table.select().where(_table.c.id == found.id))).one()
+                    return _object(row)
+
+    async def renew(self, id: str, worker: str, seconds: float) -> bool:
+        """Hold a claimed object for longer; False if it is no longer this worker's."""
+        mine = sa.and_(_table.c.id == id, _table.c.worker == worker)
+        async with self._opened.write() as connection:
+            update = _table.update().where(mine).values(leased_until=time.time() + seconds)
+            return bool(await _count(connection.execute(update)))
+
+    async def release(self, id: str, worker: str) -> None:
+        """Let another worker have it."""
+        mine = sa.and_(_table.c.id == id, _table.c.worker == worker)
+        async with self._opened.write() as connection:
+            await connection.execute(_table.update().where(mine).values(worker=None, leased_until=None))
+
+
+def _alive() -> sa.ColumnElement[bool]:
+    return sa.or_(_table.c.expires_at.is_(None), _table.c.expires_at > time.time())
+
+
+_NAMES: Iterable[str] = tuple(StoredObject.__slots__)
+
+
+def _values(stored: StoredObject) -> dict[str, Any]:
+    return {name: getattr(stored, name) for name in _NAMES}
+
+
+def _object(row: Row[Any]) -> StoredObject:
+    return StoredObject(**{name: getattr(row, name) for name in _NAMES})
+
+
+async def _count(execution: Any) -> int:
+    result: CursorResult[Any] = await execution
+    return result.rowcount
