@@ -289,7 +289,7 @@ def run_with() -> Callable[..., str]:
             (folder / "done").touch()
         command = [python, "-c", textwrap.dedent(script), *arguments]
         found = subprocess.run(command, capture_output=True, timeout=120, text=True, check=False)
-        assert found.returncode in fine, found.stderr
+        assert found.returncode in fine, found.stderr + found.stdout[-20_000:]
         return found.stdout
 
     return run

@@ -46,3 +46,27 @@ def test_a_dialect_is_spoken_as_its_specification_says(address, run_with, form, 
     wrong = {found["id"]: found["errors"] for found in told["results"] if found["status"] != "passed"}
     assert not wrong
     assert told["summary"]["passed"] > 8
+
+
+SCHEMATHESIS = """
+    import sys
+    from schemathesis.cli import schemathesis
+    sys.exit(schemathesis(sys.argv[1:]))
+"""
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+def test_requests_made_of_the_api_document_break_nothing(tmp_path, run_with):
+    """Good, odd and broken requests for every route; every answer is one that the document allows, and no 5xx."""
+    rows = [{"model_name": "*", "litellm_params": {"model": "echo/echo-1"}}]
+    config = {"model_list": rows, "general_settings": {"master_key": KEY}}
+    server = ServerProcess(config, tmp_path).start()
+    bounds = ("--phases", "coverage,fuzzing", "-n", "5", "--max-time", "60", "--seed", "1", "--request-timeout", "10")
+    try:
+        document = f"{server.url}/openapi.json"
+        run_with("schemathesis==4.32.5", SCHEMATHESIS, "run", document, "-H", f"Authorization: Bearer {KEY}",
+                 "-c", CHECKS, *bounds)  # fmt: skip
+        assert server.ready()
+        assert "Traceback" not in server.log(), server.log()
+    finally:
+        server.stop()

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tianji_core.api.errors import GatewayError
+from tianji_core.api.errors import GatewayError, InternalServerError
 from tianji_core.config import Loaded, Settings
 from tianji_core.gateway import Gateway
 from tianji_core.server.auth import Authenticator
@@ -111,6 +111,7 @@ class App:
             return app  # sees to it itself, on the hot path too
 
         async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["dialect"] = guarded.dialect
             principal = await self.serving.authenticator.require(guarded.permission, scope, dict(scope["headers"]))
             scope["principal"] = principal
             await app(scope, receive, send)
@@ -126,12 +127,11 @@ class App:
         except HTTPException as error:
             response = JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
         except GatewayError as error:
-            response = JSONResponse(error_body(error), error.http_status)
+            response = JSONResponse(error_body(error, scope.get("dialect", "openai")), error.http_status)
         except Exception as error:
             log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
-            response = JSONResponse(
-                {"error": {"message": "Internal server error.", "type": "internal_server_error"}}, 500
-            )
+            crash = InternalServerError("Internal server error.")
+            response = JSONResponse(error_body(crash, scope.get("dialect", "openai")), 500)
         response.headers.update(_TEXT_SECURITY)
         await response(scope, receive, send)
 
