@@ -217,3 +217,21 @@ def test_records_of_calls_that_are_not_translated_hold_the_answer_as_chat(servin
     (record,) = sink.records
     message = record.response["choices"][0]["message"]
     assert (message["reasoning_content"], message["tool_calls"][0]["id"]) == ("Hm.", "call_1")
+
+
+def test_tools_that_run_at_openai_go_there_and_nowhere_else(post, config, fake_upstream):
+    tools = [{"type": "code_interpreter", "container": {"type": "auto"}}, {"type": "mcp", "server_label": "x"}]
+    asked = {"model": "m", "input": "Hi", "tools": tools}
+    answers = post(config(), "/v1/responses", asked, {**asked, "model": "claude"})
+    assert [answer.status for answer in answers] == [200, 400]
+    assert "another vendor" in answers[1].json()["error"]["message"]
+    (request,) = fake_upstream.requests
+    assert request.json()["tools"] == tools
+
+
+def test_tools_that_run_at_anthropic_go_there_and_nowhere_else(post, config, fake_upstream):
+    tools = [{"type": "bash_20250124", "name": "bash"}]
+    answers = post(config(), "/v1/messages", {**ASK, "tools": tools}, {**ASK, "tools": tools, "model": "claude"})
+    assert [answer.status for answer in answers] == [400, 200]
+    (request,) = fake_upstream.requests
+    assert request.json()["tools"] == tools

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import textwrap
 import time
 import venv
@@ -21,6 +22,8 @@ import pytest
 from tianji_core.testing import Answer, FakeUpstream
 from tianji_core.testing.openai_samples import RESPONSES, chat_chunks
 from tianji_core.testing.server import COMMAND, ServerProcess, free_port
+
+sys.path.append(str(Path(__file__).parent))  # for what stands beside the tests and is none
 
 SERVERS = ["uvicorn", "hypercorn"]
 MASTER_KEY = "sk-e2e-0123456789abcdefghij"

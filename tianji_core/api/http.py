@@ -74,10 +74,10 @@ class SizedBody(Protocol):
 class UpstreamRequest:
     """One HTTP request to a vendor.
 
-    `url` is absolute (http or https). `headers` are sent as they stand and in this order; `host`, `content-length`
-    and `transfer-encoding` are the transport's business and must not be among them. `body` is bytes, a SizedBody for
-    what is not to be held in memory, or an async iterable of bytes for an upload of unknown length (sent with chunked
-    framing, never replayed).
+    `url` is absolute (http or https; ws or wss where a WebSocket is opened). `headers` are sent as they stand and in
+    this order; `host`, `content-length` and `transfer-encoding` are the transport's business and must not be among
+    them. `body` is bytes, a SizedBody for what is not to be held in memory, or an async iterable of bytes for an upload
+    of unknown length (sent with chunked framing, never replayed).
     """
 
     method: str

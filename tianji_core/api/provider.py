@@ -30,8 +30,12 @@ Operation = Literal[
     "speech",
     "transcriptions",
     "translations",
+    "realtime",
 ]
-"""What the caller wants done; each is one endpoint in its normal form: OpenAI's, and for rerank Cohere's v2."""
+"""What the caller wants done; each is one endpoint in its normal form: OpenAI's, and for rerank Cohere's v2.
+
+`realtime` is the only one that is no request with an answer, but a session: see `Provider.build_realtime`.
+"""
 
 UPLOADS: frozenset[Operation] = frozenset({"image_edits", "image_variations", "transcriptions", "translations"})
 """Operations that come as multipart forms: members of their body may be an `Upload`, or a list of them."""
@@ -56,6 +60,9 @@ Feature = Literal[
 
 Body = dict[str, Any]
 """A JSON object in OpenAI's shape (`tianji_core.wire.openai` has the TypedDicts)."""
+
+PATH_DIALECTS = frozenset({"gemini"})
+"""Dialects whose paths say the model and whether the answer is a stream; bodies in them hold neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,8 @@ class ModelRequest:
     belongs to the provider: it may change it in place. `model` is the vendor's name for the model. `headers` are the
     client's header fields that the provider named in `forward_headers`, names in lower case. `drop_params` says that
     a parameter whose value the model refuses is to be left out; otherwise the provider raises UnsupportedParamsError.
-    `dialect` is what the client speaks (`openai`, `messages`, `responses`), for vendors that serve it in a better way.
+    `dialect` is what the client speaks (`openai`, `messages`, `responses`, `gemini`), for vendors that serve it in a
+    better way.
     `native` says that the request goes out in this dialect (`build_native`), and that what is read comes in it: an
     answer, or what `unwrap_native` makes of a stream.
     """
@@ -244,7 +252,8 @@ class Provider(ABC):
 
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
         """The HTTP request for a body that is in one of `native_dialects` already. `request.body` is that body, with
-        the vendor's name of the model and the row's own members; the answer goes to the client as it comes.
+        the vendor's name of the model (but in `PATH_DIALECTS`) and the row's own members; the answer goes to the client
+        as it comes. Streams of `gemini` are asked for as server-sent events.
         """
         raise UnsupportedCapabilityError(f"Provider {self.name!r} does not speak {dialect}.", provider=self.name)
 
@@ -264,6 +273,17 @@ class Provider(ABC):
     def parse_count(self, answer: Body) -> int:
         """The tokens that the vendor has counted. Raises KeyError, TypeError or ValueError if it makes no sense."""
         return int(answer["input_tokens"])
+
+    def build_realtime(self, request: ModelRequest) -> UpstreamRequest:
+        """The GET that opens a WebSocket (RFC 6455) to the vendor, whose events are those of OpenAI's Realtime API.
+
+        They pass between client and vendor as they are. Asked of providers that declare `realtime`.
+
+        The URL begins with `ws://` or `wss://`; the fields of the handshake itself are the transport's business.
+        `request.body` has `intent: transcription` where the client wants no more than that, and `request.headers` has
+        `openai-beta` where it speaks the API's beta. An answer other than 101 goes to `parse_error`.
+        """
+        raise UnsupportedCapabilityError(f"Provider {self.name!r} has no realtime sessions.", provider=self.name)
 
     # The next three are for the few vendors that need them; one that is not overridden costs nothing.
 

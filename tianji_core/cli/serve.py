@@ -103,6 +103,7 @@ def serve(
         keyfile=keyfile,
         certfile=certfile,
         debug=debug,
+        max_message_bytes=int(loaded.config.general_settings.max_request_size_mb * 1024 * 1024),
     )
     source: Any = loaded.path if loaded.path is not None else loaded
     if options.workers > 1 and loaded.path is None:

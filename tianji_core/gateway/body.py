@@ -169,6 +169,7 @@ REQUIRED: dict[Operation, tuple[str, ...]] = {
     "speech": ("input",),
     "transcriptions": ("file",),
     "translations": ("file",),
+    "realtime": ("model",),
 }
 _KEPT = frozenset({"model", "stream"})
 """Members that no list of parameters to drop takes out, beside the required ones: guardrails have judged those."""

@@ -24,10 +24,12 @@ MODES: dict[Operation, str] = {
     "speech": "audio_speech",
     "transcriptions": "audio_transcription",
     "translations": "audio_transcription",
+    "realtime": "realtime",
 }
 """The reference's word for what a model is for."""
 
 _BY_NAME: tuple[tuple[str, Operation], ...] = (
+    ("realtime", "realtime"),
     ("embed", "embeddings"),
     ("rerank", "rerank"),
     ("moderation", "moderations"),

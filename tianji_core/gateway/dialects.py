@@ -17,8 +17,15 @@ def in_dialect(call: Call, reply: Reply | StreamReply) -> Reply | StreamReply:
     if surface is None or call.asked is None:
         return reply
     if isinstance(reply, StreamReply):
-        return reply if reply.native else DialectStream(reply, surface.events(call.model, call.asked))
+        told = reply if reply.native else DialectStream(reply, surface.events(call.model, call.asked))
+        return _in_array(told) if surface.in_array else told
     return Reply(_answer(surface, call, reply))
+
+
+def _in_array(reply: StreamReply) -> StreamReply:
+    from tianji_core.gateway.arrays import ArrayStream  # few clients want one
+
+    return ArrayStream(reply)
 
 
 def _answer(surface: Surface, call: Call, reply: Reply) -> dict[str, object]:
@@ -27,19 +34,16 @@ def _answer(surface: Surface, call: Call, reply: Reply) -> dict[str, object]:
     return surface.answer(reply.body, call.asked or {})
 
 
-class DialectStream(StreamReply):
-    """A stream of chat chunks, told in another dialect as they come."""
+class Retold(StreamReply):
+    """A stream whose pieces are told in another way as they come."""
 
-    def __init__(self, reply: StreamReply, events: Events) -> None:
+    def __init__(self, reply: StreamReply) -> None:
         self._reply = reply
-        self._events = events
-        self._chunks = SSEDecoder()
-        self._usage: dict[str, object] | None = None
         self._held: bytes | None = None  # what the client's connection would not take at once
 
     @property
     def number(self) -> int:
-        return self._events.number
+        return self._reply.number
 
     def push_to(self, push: Push) -> None:
         def translated(piece: bytes) -> bool:
@@ -62,6 +66,24 @@ class DialectStream(StreamReply):
 
     async def aclose(self, error: GatewayError | None = None, *, quick: bool = False) -> None:
         await self._reply.aclose(error, quick=quick)
+
+    def _told(self, piece: bytes) -> bytes:
+        """What a piece is in the other way; may be empty."""
+        raise NotImplementedError
+
+
+class DialectStream(Retold):
+    """A stream of chat chunks, told in another dialect as they come."""
+
+    def __init__(self, reply: StreamReply, events: Events) -> None:
+        super().__init__(reply)
+        self._events = events
+        self._chunks = SSEDecoder()
+        self._usage: dict[str, object] | None = None
+
+    @property
+    def number(self) -> int:
+        return self._events.number
 
     def _told(self, piece: bytes) -> bytes:
         out = b""

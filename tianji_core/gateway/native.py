@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
-from tianji_core.api.provider import Body, ModelRequest, Provider, StreamDecoder, Unwrapper
+from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Provider, StreamDecoder, Unwrapper
 from tianji_core.gateway.attempt import Attempt, forwarded
 from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
@@ -18,38 +18,40 @@ from tianji_core.gateway.transforms import StreamTransform
 from tianji_core.routing import Deployment
 from tianji_core.translate.surfaces.contract import NativeStream, Surface
 from tianji_core.transport import UpstreamResponse
-from tianji_core.wire.openai import PARAMS
 from tianji_core.wire.sse import encode_event
 
-_KEPT = frozenset({"model", "stream", "messages", "input"})
+_IN_PATH = ("model", "stream")
+"""Members that a body cannot say where the path does."""
+_KEPT = frozenset({"model", "stream", "messages", "input", "contents"})
 """Members that no list of parameters to drop takes out."""
 
 
 def speaks_natively(call: Call, deployment: Deployment, model: str) -> bool:
-    """Whether this deployment gets the client's request as it came; `model` is the vendor's name."""
+    """Whether this deployment gets the client's request as it came; `model` is the vendor's name.
+
+    Raises BadRequestError for a request that has to be translated for it and cannot be.
+    """
     surface = call.surface
-    return (
-        surface is not None
-        and call.native is not None
-        and deployment.provider.speaks(surface.name, model)
-        and deployment.mock_response is None
-    )
+    if surface is None or deployment.mock_response is not None:
+        return False
+    if deployment.provider.speaks(surface.name, model):
+        return call.native is not None
+    surface.check_sayable(call.asked or {})
+    return False
 
 
 def native_request(call: Call, deployment: Deployment, model: str) -> ModelRequest:
     """The request as the vendor gets it: the client's members, before them the row's own, and no member of ours."""
     surface = call.surface
     assert surface is not None  # noqa: S101 - see speaks_natively
-    body: Body = {
-        name: value for name, value in deployment.defaults.items() if name not in PARAMS["chat"] or name in surface.same
-    }
-    body.update(call.native or {})
+    body = surface.with_defaults(call.native or {}, deployment.defaults, model)
     for name in deployment.dropped_params - _KEPT:
         body.pop(name, None)
     for place in deployment.dropped_places + call.options.dropped:
         if place[0] not in _KEPT:
             body = without(body, place)
-    body["model"] = model
+    if surface.name not in PATH_DIALECTS:
+        body["model"] = model
     body.update(deployment.fixed)
     drops = deployment.drop_params or call.options.drop_params
     headers = forwarded(call, deployment.provider)
@@ -106,9 +108,11 @@ class NativeAttempt(Attempt):
         return await self._begun(reply)
 
 
-def native_body(body: Body) -> Body:
-    """What of a client's request is for the vendor; `metadata` belongs to the dialects, `litellm_metadata` to us."""
-    return {name: value for name, value in body.items() if name not in OWN or name == "metadata"}
+def native_body(surface: Surface, body: Body) -> Body:
+    """What of a client's request is for the vendor: `metadata` if the dialect has it, nothing that is the gateway's."""
+    kept = ("metadata",) if surface.owns_metadata else ()
+    gone = _IN_PATH if surface.name in PATH_DIALECTS else ()
+    return {name: value for name, value in body.items() if (name not in OWN or name in kept) and name not in gone}
 
 
 class NativeRelay(StreamTransform):

@@ -172,7 +172,7 @@ class Pipeline:
 
     async def _attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
         model = target.upstream_model(deployment)
-        native = speaks_natively(call, deployment, model)
+        native = call.surface is not None and speaks_natively(call, deployment, model)
         keep = (call.stream or native) and (
             (self.callbacks.wants_content and self.keeps_content)
             or (bool(self.guardrails.post_call) and self.guardrails.watches_answers(call))

@@ -102,6 +102,13 @@ class StreamReply:
             raise
         self._call.first_chunk_at = time.time()
 
+    def failure(self, event: bytes) -> bytes | None:
+        """What tells a failure in this stream; `event` is what tells it among server-sent events. None if nothing can:
+        then the connection has to break off, so that nobody takes the stream for whole.
+        """
+        kind = self.content_type
+        return event if kind is None or kind.startswith("text/event-stream") else None
+
     def __aiter__(self) -> StreamReply:
         return self
 

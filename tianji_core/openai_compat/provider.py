@@ -34,6 +34,7 @@ from tianji_core.openai_compat.params import check_format, rename_params
 from tianji_core.openai_compat.reasoning import ThinkPatch, split_answer
 from tianji_core.openai_compat.stream import OpenAIStreamDecoder, error_status
 from tianji_core.translate.rerank import rerank_answer
+from tianji_core.translate.urls import websocket_url
 from tianji_core.wire.openai import PARAMS
 
 PATHS: dict[Operation, str] = {
@@ -48,6 +49,7 @@ PATHS: dict[Operation, str] = {
     "speech": "/audio/speech",
     "transcriptions": "/audio/transcriptions",
     "translations": "/audio/translations",
+    "realtime": "/realtime",
 }
 ANSWERS = frozenset({"choices", "data", "results", "text"})
 """Members of which one is in every good answer."""
@@ -202,6 +204,21 @@ class OpenAICompatible(Provider):
             headers = [("content-type", content_type), *(field for field in headers if field[0] != "content-type")]
             return UpstreamRequest("POST", url, headers, data)
         return UpstreamRequest("POST", url, headers, orjson.dumps(body))
+
+    def build_realtime(self, request: ModelRequest) -> UpstreamRequest:
+        url = self._urls.get("realtime")
+        if url is None:
+            return super().build_realtime(request)
+        self.check_credential()
+        # Sessions that only transcribe take no model here: it is a part of what the client sets up in them.
+        intent = request.body.get("intent")
+        query = {"intent": intent} if intent else {"model": request.model}
+        return UpstreamRequest("GET", websocket_url(url, query), self.realtime_headers(request))
+
+    def realtime_headers(self, request: ModelRequest) -> list[tuple[str, str]]:
+        """The header fields that open a realtime session: those of all requests, but for the type of a body."""
+        fields = [field for field in self._headers if field[0] not in ("content-type", *request.headers)]
+        return [*fields, *request.headers.items()]
 
     def _clean(self, request: ModelRequest) -> None:
         """Messages, tools and the answer's format as the vendor takes them."""

@@ -15,20 +15,32 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tianji_core.api.errors import GatewayError, InternalServerError
+from tianji_core.api.errors import GatewayError, InternalServerError, NotFoundError
 from tianji_core.config import Loaded, Settings
 from tianji_core.gateway import Gateway
 from tianji_core.server.auth import Authenticator
 from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
-from tianji_core.server.permissions import GuardedRoute, check_permissions
-from tianji_core.server.routes import count_tokens, docs, health, listing, model_info, models_api, utilities
+from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_permissions
+from tianji_core.server.routes import (
+    count_tokens,
+    docs,
+    gemini,
+    health,
+    listing,
+    model_info,
+    models_api,
+    realtime,
+    utilities,
+)
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.server")
 
 ConfigSource = str | Path | Mapping[str, Any] | Loaded
 MEBIBYTE = 1024 * 1024
+LAST_RECORDS = 2.0
+"""Seconds that calls which the server has just cut have to end and to be written down."""
 _TEXT_SECURITY = {name.decode(): value.decode() for name, value in SECURITY}
 
 
@@ -82,7 +94,10 @@ class App:
             await self._cold(scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(receive, send)
-        else:
+        elif kind == "websocket":
+            path = scope["path"]
+            if self.root and (path + "/").startswith(self.root + "/"):
+                scope["path"] = path[len(self.root) :] or "/"
             await self._rest(scope, receive, send)
 
     # -- other routes --------------------------------------------------------------------------------------------
@@ -90,10 +105,13 @@ class App:
     def _router(self, settings: Settings) -> ASGIApp:
         routes: list[BaseRoute] = [
             *models_api.routes(self),
+            *gemini.routes(self),
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
             *utilities.routes(self),
+            *realtime.routes(self),
+            *realtime.sockets(self),
             *health.routes(self),
             *docs.routes(self, settings),
         ]
@@ -103,12 +121,14 @@ class App:
         self.routes = [r for r in routes if isinstance(r, GuardedRoute)]
         for each in self.routes:
             each.app = self._guarded(each, each.app)
-        return Router(routes)
+        for socket in (r for r in routes if isinstance(r, GuardedSocket)):
+            socket.app = self._guarded_socket(socket, socket.app)
+        return Router(routes, default=self._missing)
 
     def _guarded(self, guarded: GuardedRoute, app: ASGIApp) -> ASGIApp:
         """The route, behind its permission."""
-        if isinstance(guarded.endpoint, models_api.ModelEndpoint):
-            return app  # sees to it itself, on the hot path too
+        if getattr(guarded.endpoint, "guards_itself", False):
+            return app  # it tells refusals in its own dialect; and on the hot path nobody else is asked
 
         async def enter(scope: Scope, receive: Receive, send: Send) -> None:
             scope["dialect"] = guarded.dialect
@@ -117,6 +137,30 @@ class App:
             await app(scope, receive, send)
 
         return enter
+
+    def _guarded_socket(self, guarded: GuardedSocket, app: ASGIApp) -> ASGIApp:
+        """The same for WebSockets; pages of other origins are kept out too."""
+
+        async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+            from tianji_core.server.sockets import admit, refuse  # most gateways never need it
+
+            try:
+                scope["principal"] = await admit(self.serving, guarded.permission, scope)
+            except GatewayError as error:
+                await receive()
+                await refuse(scope, send, error, self.serving.headers.error_fields(error, None))
+                return
+            await app(scope, receive, send)
+
+        return enter
+
+    async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            raise HTTPException(404)
+        from tianji_core.server.sockets import refuse
+
+        await receive()
+        await refuse(scope, send, NotFoundError("There is nothing here."), [])
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("app", self)
@@ -153,6 +197,7 @@ class App:
             self._reloading.cancel()
         if self._retired:
             await asyncio.wait(self._retired)
+        await self.serving.gateway.drained(LAST_RECORDS)
         await self.serving.gateway.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 

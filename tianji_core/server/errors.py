@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import GatewayError
-from tianji_core.wire import anthropic, openai
+from tianji_core.wire import anthropic, google, openai
 from tianji_core.wire.sse import encode_event
 
 
@@ -15,6 +15,8 @@ def error_body(error: GatewayError, dialect: str = "openai") -> dict[str, Any]:
     """The body of a failed call."""
     if dialect == "messages":
         return anthropic.error_body(error.message, error.http_status)
+    if dialect == "gemini":
+        return google.error_body(error.message, error.http_status, error.code, error.retry_after)
     return openai.error_body(error.message, error.error_type, error.param, str(error.http_status), error.detail)
 
 

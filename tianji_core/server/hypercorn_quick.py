@@ -20,15 +20,23 @@ from wsgiref.handlers import format_date_time
 import h11
 import hypercorn.asyncio.run as hypercorn_run
 import hypercorn.protocol as hypercorn_protocol
+import hypercorn.protocol.h2
+import hypercorn.protocol.h11
 from h11._headers import Headers
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response
+from hypercorn.protocol.events import Response, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WSStream
+from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
+from wsproto.connection import ConnectionState
+from wsproto.events import CloseConnection, Message, Ping
+from wsproto.frame_protocol import CloseReason
 
 from tianji_core.server.fields import are_plain
+from tianji_core.server.pings import PING_EVERY, PONG_WITHIN
 from tianji_core.transport.outbox import outbox_of
 
 SEEN = ("0.18.",)
@@ -182,11 +190,101 @@ class QuickTCPServer(TCPServer):
             self.close_idle()
 
 
+class PatientWSStream(WSStream):
+    """One WebSocket. Hypercorn keeps the client's code of a close to itself, forgets to tell the application of a
+    message that was too large, asks no client whether it is still there, and offers a compression without limits.
+    """
+
+    _code: int | None = None
+    _reason: str | None = None
+    _ended = False
+    _heard = True
+    _beat: asyncio.TimerHandle | None = None
+    _ping: asyncio.Task[None] | None = None
+
+    async def handle(self, event: StreamEvent) -> None:
+        if isinstance(event, StreamClosed) and not self.closed:
+            self.closed = True
+            self._stop_beat()
+            if self.app_put is not None and not self._ended:
+                idle = self.state in {ASGIWebsocketState.HTTPCLOSED, ASGIWebsocketState.CLOSED}
+                code = self._code or (1000 if idle else 1006)
+                await self.app_put({"type": "websocket.disconnect", "code": code, "reason": self._reason})
+            return
+        await super().handle(event)
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        if message is None and self.app_put is not None:
+            # The application has ended: nobody takes anything out of its queue, so nobody may wait for a place in it.
+            self._ended = True
+            queue = _queue_of(self.app_put)
+            while not queue.empty():
+                queue.get_nowait()
+        await super().app_send(message)
+
+    async def _accept(self, message: WebsocketAcceptEvent) -> None:
+        self.handshake.extensions = None
+        await super()._accept(message)
+        self._beat = asyncio.get_running_loop().call_later(PING_EVERY, self._look)
+
+    async def _handle_events(self) -> None:
+        for event in self.connection.events():
+            self._heard = True
+            if isinstance(event, Message):
+                try:
+                    self.buffer.extend(event)
+                except FrameTooLargeError:
+                    await self._close(CloseReason.MESSAGE_TOO_BIG)
+                    break
+                if event.message_finished:
+                    if not self._ended:
+                        await self.app_put(self.buffer.to_message())  # type: ignore[misc]
+                    self.buffer.clear()
+            elif isinstance(event, Ping):
+                await self._send_wsproto_event(event.response())
+            elif isinstance(event, CloseConnection):
+                self._code, self._reason = int(event.code), event.reason
+                if self.connection.state == ConnectionState.REMOTE_CLOSING:
+                    await self._send_wsproto_event(event.response())
+                await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _close(self, code: int) -> None:
+        self._code = code
+        await self._send_wsproto_event(CloseConnection(code=code))
+        await self.send(StreamClosed(stream_id=self.stream_id))
+
+    def _look(self) -> None:
+        """Ask the client whether it is there; one that has not said a word since it was asked is not."""
+        self._beat = None
+        if self.closed:
+            return
+        loop = asyncio.get_running_loop()
+        # While the application takes nothing, nothing is read, and so nothing heard.
+        alive = self._heard or _queue_of(self.app_put).full()
+        self._heard = False
+        self._ping = loop.create_task(self._send_wsproto_event(Ping()) if alive else self._close(1011))
+        if alive:
+            self._beat = loop.call_later(PONG_WITHIN, self._look)
+
+    def _stop_beat(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+
+
+def _queue_of(put: Any) -> asyncio.Queue[Any]:
+    """The queue that events for an application go into, from its `put`."""
+    queue: asyncio.Queue[Any] = put.__self__
+    return queue
+
+
 def quicken() -> type[Config]:
     """Put the quicker connection in place, if this hypercorn is one that it was tested with; which config to use."""
     if metadata.version("hypercorn").startswith(SEEN):
         setattr(hypercorn_run, "TCPServer", QuickTCPServer)  # noqa: B010 - it is not exported for this
         setattr(Headers, "__iter__", fields_of)  # noqa: B010 - nor does h11 offer a place for it
         setattr(hypercorn_protocol, "H11Protocol", QuickH11Protocol)  # noqa: B010 - nor is this
+        for protocol in (hypercorn.protocol.h11, hypercorn.protocol.h2):
+            setattr(protocol, "WSStream", PatientWSStream)  # noqa: B010 - nor is this
         return QuickConfig
     return Config

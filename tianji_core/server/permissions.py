@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 
 class Permission(Enum):
@@ -79,8 +79,21 @@ def route(
     return GuardedRoute(path, endpoint, permission, methods, doc, dialect)
 
 
+class GuardedSocket(WebSocketRoute):
+    """The same for WebSockets."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], permission: Permission) -> None:
+        super().__init__(path, endpoint)
+        self.permission = permission
+
+
+def socket_route(path: str, endpoint: Callable[..., Any], permission: Permission) -> GuardedSocket:
+    """A route of WebSockets with its permission."""
+    return GuardedSocket(path, endpoint, permission)
+
+
 def check_permissions(routes: Sequence[BaseRoute]) -> None:
     """Raises ValueError naming the routes that state no permission."""
-    missing = [getattr(r, "path", repr(r)) for r in routes if not isinstance(r, GuardedRoute)]
+    missing = [getattr(r, "path", repr(r)) for r in routes if not isinstance(r, (GuardedRoute, GuardedSocket))]
     if missing:
         raise ValueError(f"routes without a permission: {', '.join(missing)}; build them with permissions.route()")

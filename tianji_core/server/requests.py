@@ -31,7 +31,7 @@ def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], b
     model = body.get("model") or ""
     options = read_options(body)
     if principal.models:
-        _check_models(principal, model, options)
+        check_models(principal, model, options)
     if not _OPTION_HEADERS.isdisjoint(headers):
         options = _with_headers(options, headers)
     client = scope.get("client")
@@ -61,17 +61,21 @@ def read_dialect_call(
     if not isinstance(body, dict):
         raise BadRequestError("The request body must be a JSON object.", param="request_body")
     own = {name: body[name] for name in OWN.intersection(body) if name != "metadata"}
-    native = native_body(body)
+    native = native_body(surface, body)
     chat = surface.to_chat(native)
+    if surface.streams:
+        chat["stream"] = True
     if chat.get("stream") is True:
         chat["stream_options"] = {"include_usage": True}
     metadata = own.get("litellm_metadata")
+    if metadata is None and not surface.owns_metadata:
+        metadata = body.get("metadata")
     call = read_call("chat", scope, headers, {**chat, **own, "metadata": metadata}, principal)
     call.dialect, call.surface, call.asked, call.native = surface.name, surface, body, native
     return call
 
 
-def _check_models(principal: Principal, model: str, options: CallOptions) -> None:
+def check_models(principal: Principal, model: str, options: CallOptions) -> None:
     """Raises PermissionDeniedError if the caller asks, or falls back, for a model that is not his."""
     for target in (model, *options.fallbacks):
         name = target.get("model") if isinstance(target, dict) else target

@@ -14,6 +14,7 @@ from typing import Any, cast
 import orjson
 
 from tianji_core.server.app import App, create_app
+from tianji_core.server.pings import PING_EVERY, PONG_WITHIN
 
 _WORKER_ENV = "TIANJI_WORKER_OPTIONS"
 BACKLOG = 2048
@@ -34,6 +35,8 @@ class Options:
     keyfile: str | None = None
     certfile: str | None = None
     debug: bool = False
+    max_message_bytes: int = 32 * 1024 * 1024
+    """The largest message of a WebSocket's client."""
 
 
 def try_listening(options: Options) -> None:
@@ -77,13 +80,17 @@ def worker_app() -> App:
 def _run_uvicorn(app: App, options: Options) -> None:
     import uvicorn
 
-    from tianji_core.server.uvicorn_quick import protocol
+    from tianji_core.server.uvicorn_quick import protocol, socket_protocol
 
     common: dict[str, Any] = {
         "host": options.host,
         "port": options.port,
         "http": protocol(),
-        "ws": "none",
+        "ws": socket_protocol(),
+        "ws_max_size": options.max_message_bytes,
+        "ws_ping_interval": PING_EVERY,
+        "ws_ping_timeout": PONG_WITHIN,
+        "ws_per_message_deflate": False,
         "lifespan": "on",
         "log_config": None,
         "log_level": "debug" if options.debug else "warning",
@@ -122,6 +129,7 @@ def _run_hypercorn(app: App, options: Options) -> None:
     config.keep_alive_timeout = options.keep_alive
     config.backlog = BACKLOG
     config.include_server_header = False
+    config.websocket_max_message_size = options.max_message_bytes
     config.keyfile, config.certfile = options.keyfile, options.certfile
     config.loglevel = "DEBUG" if options.debug else "WARNING"
     if options.workers > 1:

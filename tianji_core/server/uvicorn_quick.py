@@ -152,6 +152,20 @@ def pusher(outlet: Outlet, flow: FlowControl) -> Callable[[bytes], bool]:
     return push
 
 
+def socket_protocol() -> str:
+    """What uvicorn's option `ws` should be: a name, so that what speaks WebSocket is not loaded before it is needed."""
+    return f"{__name__}:{websocket.__name__}"
+
+
+def websocket(**named: Any) -> asyncio.Protocol:
+    """The protocol of one connection that has become a WebSocket."""
+    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+
+    from tianji_core.server.uvicorn_websocket import PatientWebSocket
+
+    return (PatientWebSocket if uvicorn.__version__.startswith(SEEN) else WSProtocol)(**named)
+
+
 def protocol() -> str:
     """What uvicorn's option `http` should be: ours, if this uvicorn is one that it was tested with."""
     if uvicorn.__version__.startswith(SEEN):

@@ -50,10 +50,15 @@ class Store:
         """The open database; None if nobody has needed it, or it could not be opened."""
         return self._opened
 
+    @property
+    def in_use(self) -> bool:
+        """Whether there is a database: somebody has named one, or it was made once a call needed it."""
+        return self._opened is not None or self.configured or self._exists()
+
     async def start(self) -> None:
         """One more gateway uses this. A database that is away is no reason not to start: it is tried again."""
         self._users += 1
-        if self.configured or self._exists():
+        if self.in_use:
             try:
                 await self.ready()
             except StoreUnavailableError:

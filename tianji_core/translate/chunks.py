@@ -71,7 +71,7 @@ def _merge_delta(message: Body, delta: Body) -> None:
             for part in ("name", "arguments"):
                 function[part] += value.get(part) or ""
         elif key == "thinking_blocks":
-            _merge_thinking(message.setdefault("thinking_blocks", []), value)
+            merge_thinking(message.setdefault("thinking_blocks", []), value)
         elif key == "role":
             message["role"] = value
         elif isinstance(value, str):
@@ -97,7 +97,7 @@ def _merge_tool_calls(calls: list[Body], deltas: list[Body]) -> None:
         call["function"]["arguments"] += function.get("arguments") or ""
 
 
-def _merge_thinking(blocks: list[Body], deltas: list[Body]) -> None:
+def merge_thinking(blocks: list[Body], deltas: list[Body]) -> None:
     """Deltas of one thinking block follow each other; a signature closes it."""
     for delta in deltas:
         last = blocks[-1] if blocks else None

@@ -7,9 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, fields
 from math import inf
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from tianji_core.api.http import Headers, UpstreamRequest
+from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+
+from .errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from .websocket import WebSocket
 
 BODY_LIMIT = 64 * 1024 * 1024
 """Bytes that `UpstreamResponse.read` accepts unless told otherwise."""
@@ -139,6 +144,16 @@ class Transport(ABC):
         Cancelling the caller closes the connection at once. Raises TransportError (see errors.py), or whatever the
         caller's own body iterable raised.
         """
+
+    async def open_websocket(
+        self, request: UpstreamRequest, timeouts: Timeouts = DEFAULT_TIMEOUTS, *, limit: int = BODY_LIMIT
+    ) -> WebSocket | UpstreamReply:
+        """Open a WebSocket on a connection of its own; the answer itself, if the server gives another than 101.
+
+        `limit` is how large a message may be that comes in. Raises TransportError. Of the time-outs `connect`,
+        `first_byte` and `write` count here.
+        """
+        raise InvalidRequest("this engine opens no WebSocket")
 
     @abstractmethod
     async def aclose(self) -> None:

@@ -10,19 +10,22 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterable
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
-from tianji_core.api.http import UpstreamRequest
+from tianji_core.api.http import UpstreamReply, UpstreamRequest
 
 from .connection import Connection
-from .contract import DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport
+from .contract import BODY_LIMIT, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport
 from .errors import ConnectError, ResponseTruncated, TransportError
 from .head import Origin, encode_head, split_url
 from .pool import Pool
 from .response import HttptoolsResponse
 from .tls import ClientCertificate, Verify, build_context
 from .upload import length_of, parts_of, send_answered
+
+if TYPE_CHECKING:
+    from .websocket import WebSocket
 
 _ROUTES_KEPT = 2048
 _SMALL = 256 * 1024  # bytes of a body that go out with the head in one write
@@ -103,6 +106,15 @@ class HttptoolsTransport(Transport):
         if response.failure is not None:
             raise response.error()
         return response
+
+    async def open_websocket(
+        self, request: UpstreamRequest, timeouts: Timeouts = DEFAULT_TIMEOUTS, *, limit: int = BODY_LIMIT
+    ) -> WebSocket | UpstreamReply:
+        if self._closed:
+            raise ConnectError("the transport is closed")
+        from .websocket import connect  # most gateways never need it
+
+        return await connect(request, timeouts, self._context, public_only=self._public_only, limit=limit)
 
     async def aclose(self) -> None:
         self._closed = True

@@ -108,6 +108,7 @@ PARAMS: dict[str, frozenset[str]] = {
     "speech": SPEECH_PARAMS,
     "transcriptions": TRANSCRIPTIONS_PARAMS,
     "translations": TRANSLATIONS_PARAMS,
+    "realtime": frozenset(),
 }
 """By operation: what counts as an OpenAI parameter; any other member of a body is the vendor's own."""
 

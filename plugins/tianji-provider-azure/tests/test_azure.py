@@ -308,3 +308,42 @@ def test_an_answer_of_responses() -> None:
     answer = azure(mode="responses").parse_response(ask(), UpstreamReply(200, Headers(), body))
     assert isinstance(answer, dict)
     assert answer["choices"][0]["message"]["content"] == "Hi"
+
+
+WSS = "wss://res.openai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("base", "version", "url"),
+    [
+        (HOST, "2025-04-01-preview", f"{WSS}/openai/realtime?api-version=2025-04-01-preview&deployment=dep+1"),
+        (
+            f"{HOST}/openai/deployments/other",
+            "2025-04-01-preview",
+            f"{WSS}/openai/realtime?api-version=2025-04-01-preview&deployment=other",
+        ),
+        (HOST, "v1", f"{WSS}/openai/v1/realtime?model=dep+1"),
+        (f"{HOST}/openai/v1/", None, f"{WSS}/openai/v1/realtime?model=dep+1"),
+        (HOST, "preview", f"{WSS}/openai/v1/realtime?api-version=preview&model=dep+1"),
+        ("http://127.0.0.1:9/openai/v1/realtime", None, "ws://127.0.0.1:9/openai/v1/realtime?model=dep+1"),
+    ],
+)
+def test_where_sessions_are_opened(base: str, version: str | None, url: str) -> None:
+    request = ModelRequest("realtime", "o_series/dep 1", {"model": "o_series/dep 1"}, True)
+    opening = azure(api_base=base, api_version=version).build_realtime(request)
+    assert (opening.method, opening.url) == ("GET", url)
+    assert dict(opening.headers) == {"api-key": "k"}
+
+
+def test_sessions_that_transcribe_name_no_deployment() -> None:
+    request = ModelRequest("realtime", "dep", {"model": "dep", "intent": "transcription"}, True)
+    dated = azure().build_realtime(request).url
+    assert dated == f"{WSS}/openai/realtime?api-version=2024-10-21&intent=transcription"
+    assert azure(api_version="v1").build_realtime(request).url == f"{WSS}/openai/v1/realtime?intent=transcription"
+
+
+def test_a_session_is_opened_with_a_token_too() -> None:
+    provider = azure(api_key=None, azure_ad_token="tok")
+    opening = provider.build_realtime(ModelRequest("realtime", "dep", {"model": "dep"}, True))
+    authorized = asyncio.run(provider.authorize(opening, FakeNetwork()))
+    assert dict(authorized.headers) == {"authorization": "Bearer tok"}

@@ -47,6 +47,13 @@ class GeneralSettings(Block):
     )
     drain_timeout: Seconds = key(30.0, "Time for calls in flight at shutdown.", usage="ours")
 
+    realtime_allowed_origins: Names = key(
+        [], "Origins of web pages that may open realtime sessions, `*` for all.", usage="ours", default_text="its own"
+    )
+    realtime_idle_timeout: Seconds = key(600.0, "Silence after which a realtime session is closed.", usage="ours")
+    realtime_without_guardrails: Flag = key(
+        False, "Open realtime sessions although guardrails, which cannot read them, are always on.", usage="ours"
+    )
     database_url: SecretText | None = key(
         None,
         "Where files, batches and stored answers are: postgresql://… or sqlite:///….",

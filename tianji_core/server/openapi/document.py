@@ -31,7 +31,8 @@ def openapi(routes: Iterable[GuardedRoute]) -> dict[str, Any]:
     for each in routes:
         path = _PARAMETER.sub(r"{\1}", each.path)
         for method in sorted((each.methods or set()) - {"HEAD"}):
-            paths.setdefault(path, {})[method.lower()] = _operation(each, path, method, schemas)
+            # Where two routes share a path, the first says what both do.
+            paths.setdefault(path, {}).setdefault(method.lower(), _operation(each, path, method, schemas))
     _check_names(paths, schemas)
     _check_names(schemas, schemas)
     return {

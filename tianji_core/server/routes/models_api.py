@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.datastructures import FormData
@@ -85,7 +85,9 @@ _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:pat
 
 
 class ModelEndpoint:
-    """The ASGI endpoint of one operation."""
+    """The ASGI endpoint of one operation. It finds out itself who calls, by its own way to errors."""
+
+    guards_itself = True
 
     def __init__(self, app: App, operation: Operation, surface: Surface | None = None) -> None:
         self._app = app
@@ -128,7 +130,7 @@ class ModelEndpoint:
                     await send_bytes(send, 200, [content_type, *serving.headers.fields(call)], data)
             except GatewayError as error:
                 fields = serving.headers.error_fields(error, call)
-                await send_json(send, error.http_status, fields, error_body(error, self._dialect))
+                await send_json(send, error.http_status, fields, self._told(error))
             except ClientDisconnected:
                 return
             except asyncio.CancelledError:
@@ -137,7 +139,7 @@ class ModelEndpoint:
                     if not answered:
                         failure = ServiceUnavailableError("The gateway is shutting down.")
                         fields = serving.headers.error_fields(failure, call)
-                        await send_json(send, failure.http_status, fields, error_body(failure, self._dialect))
+                        await send_json(send, failure.http_status, fields, self._told(failure))
                     return
                 # The client has left and the call is ended; the server's task goes on to its own end.
                 task = asyncio.current_task()
@@ -149,10 +151,15 @@ class ModelEndpoint:
                 log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
                 crash = InternalServerError("Internal server error.")
                 fields = serving.headers.error_fields(crash, call)
-                await send_json(send, crash.http_status, fields, error_body(crash, self._dialect))
+                await send_json(send, crash.http_status, fields, self._told(crash))
             finally:
                 if form is not None:
                     await form.close()
+
+    def _told(self, error: GatewayError) -> Any:
+        """The body of a failed call; where streams are arrays, their errors stand in one as well."""
+        body = error_body(error, self._dialect)
+        return [body] if self._surface is not None and self._surface.in_array else body
 
 
 def _written(reply: Reply) -> tuple[RawHeader, bytes]:
@@ -171,11 +178,10 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         async for data in reply:
             await send({"type": "http.response.body", "body": data, "more_body": True})
     except GatewayError as error:
-        if content_type is not None and not content_type.startswith("text/event-stream"):
+        told = reply.failure(error_event(error, call.dialect, reply.number))
+        if told is None:
             raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
-        await send(
-            {"type": "http.response.body", "body": error_event(error, call.dialect, reply.number), "more_body": True}
-        )
+        await send({"type": "http.response.body", "body": told, "more_body": True})
     except OSError:  # how ASGI lets servers say that the client has gone
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
@@ -183,9 +189,10 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         log.exception("stream failed unexpectedly", call_id=call.id, error=repr(error))
         crash = InternalServerError("Internal server error.")
         await reply.aclose(crash)
-        await send(
-            {"type": "http.response.body", "body": error_event(crash, call.dialect, reply.number), "more_body": True}
-        )
+        told = reply.failure(error_event(crash, call.dialect, reply.number))
+        if told is None:
+            raise
+        await send({"type": "http.response.body", "body": told, "more_body": True})
     except BaseException:
         await _abandon(reply, watch, send, call.dialect)
         raise
@@ -199,7 +206,9 @@ async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send, diale
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
     await reply.aclose(failure, quick=True)
-    await send({"type": "http.response.body", "body": error_event(failure, dialect, reply.number), "more_body": False})
+    told = reply.failure(error_event(failure, dialect, reply.number))
+    if told is not None:
+        await send({"type": "http.response.body", "body": told, "more_body": False})
 
 
 def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:

@@ -224,7 +224,8 @@ class ProviderKit(Conformance, kit=True):
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each operation and each stream that this provider declares; a skipped one if none streams."""
         if "declared_operation" in metafunc.fixturenames:
-            metafunc.parametrize("declared_operation", sorted(self.provider_class.capabilities.operations))
+            operations = self.provider_class.capabilities.operations - {"realtime"}
+            metafunc.parametrize("declared_operation", sorted(operations))
         if "stream_scenario" not in metafunc.fixturenames:
             return
         found = self.stream_scenarios()

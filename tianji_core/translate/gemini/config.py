@@ -17,7 +17,7 @@ from tianji_core.translate.shapes import as_list, as_object, as_text
 
 Config = dict[str, Any]
 
-_SAME = {
+SAME = {
     "frequency_penalty": "frequencyPenalty",
     "n": "candidateCount",
     "presence_penalty": "presencePenalty",
@@ -25,13 +25,14 @@ _SAME = {
     "temperature": "temperature",
     "top_p": "topP",
 }
+"""OpenAI's parameters that Google has under another name, and nothing else about them."""
 FORMATS = ("pcm16", "pcm", "wav")
 
 
 def generation_config(body: dict[str, Any], traits: Traits) -> Config:
     """The `generationConfig` of a chat body; empty if it asks for nothing. Raises BadRequestError."""
     config = given_config(body)
-    config.update((into, body[name]) for name, into in _SAME.items() if body.get(name) is not None)
+    config.update((into, body[name]) for name, into in SAME.items() if body.get(name) is not None)
     limits = (body.get("max_completion_tokens"), body.get("max_tokens"))
     if (limit := next((each for each in limits if each is not None), None)) is not None:
         config["maxOutputTokens"] = limit

@@ -21,25 +21,11 @@ from tianji_core.api.errors import (
 from tianji_core.api.http import Headers
 from tianji_core.translate.retry import parse_retry_after
 from tianji_core.translate.shapes import as_object, as_text, objects
+from tianji_core.wire.google import STATUS_OF_CODE
 
 MAX_MESSAGE = 2000
 """Characters of the vendor's text that are passed on."""
 
-STATUS_OF_CODE = {
-    "ABORTED": 409,
-    "ALREADY_EXISTS": 409,
-    "CANCELLED": 499,
-    "DEADLINE_EXCEEDED": 504,
-    "FAILED_PRECONDITION": 400,
-    "INTERNAL": 500,
-    "INVALID_ARGUMENT": 400,
-    "NOT_FOUND": 404,
-    "OUT_OF_RANGE": 400,
-    "PERMISSION_DENIED": 403,
-    "RESOURCE_EXHAUSTED": 429,
-    "UNAUTHENTICATED": 401,
-    "UNAVAILABLE": 503,
-}
 _CONTEXT_TEXTS = ("exceeds the maximum number of tokens", "request payload size exceeds", "input token count exceeds")
 _POLICY_TEXTS = ("the response was blocked", "output blocked by content filtering policy", "violated google's")
 _KEY_TEXTS = ("api key not valid", "api key expired", "api_key_invalid")

@@ -1,4 +1,7 @@
-"""The two ways in which streams of generateContent come: server-sent events (`alt=sse`), or a JSON array in pieces."""
+"""The two ways in which streams of generateContent come: server-sent events (`alt=sse`), or a JSON array in pieces.
+
+Source: the "Streaming" notes of Google's REST reference; the array is what it sends unless it is told otherwise.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,26 @@ class Frames:
             yield from _values(self._events.finish() if self._events is not None else [])
         except ValueError:
             return
+
+
+class ArrayWriter:
+    """Writes the data of a stream's events as one array, as they come."""
+
+    def __init__(self) -> None:
+        self._events = SSEDecoder()
+        self._begun = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What these bytes of the event stream add to the array."""
+        return b"".join([self._item(event.data) for event in self._events.feed(data)])
+
+    def end(self) -> bytes:
+        """The end of an array that is whole."""
+        return b"]" if self._begun else b"[]"
+
+    def _item(self, data: bytes) -> bytes:
+        mark, self._begun = (b",\r\n" if self._begun else b"["), True
+        return mark + data
 
 
 class ObjectScanner:

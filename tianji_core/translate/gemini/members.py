@@ -81,6 +81,26 @@ def documented(value: Any, depth: int = _MAX_DEPTH) -> Any:
     return named
 
 
+def spelled_twice(value: Any, depth: int = _MAX_DEPTH) -> str | None:
+    """A member that some object in the value has in both spellings; None if there is none.
+
+    What such an object means depends on who reads it.
+    """
+    if not depth:
+        return None
+    if isinstance(value, list):
+        return next((name for each in value if (name := spelled_twice(each, depth - 1)) is not None), None)
+    if not isinstance(value, dict):
+        return None
+    for name, each in value.items():
+        into = camel(name)
+        if into != name and into in value:
+            return into
+        if into not in _OF_CALLERS and (found := spelled_twice(each, depth - 1)) is not None:
+            return found
+    return None
+
+
 def given_config(body: Members) -> Members:
     """The `generationConfig` that a caller wrote, as a new object; empty if there is none."""
     snake, named = (as_object(documented(body.get(name))) for name in ("generation_config", "generationConfig"))

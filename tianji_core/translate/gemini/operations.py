@@ -14,6 +14,7 @@ from tianji_core.translate.gemini.images import (
     images_to_gemini,
     images_to_imagen,
 )
+from tianji_core.translate.gemini.members import camel
 from tianji_core.translate.gemini.models import traits
 from tianji_core.translate.gemini.request import chat_to_gemini
 from tianji_core.translate.gemini.response import ReplyContext, parse_answer, read_answer
@@ -74,6 +75,10 @@ _PARAMS: dict[Operation, frozenset[str]] = {
 }
 
 
+_COUNTED = frozenset({"contents", "generationConfig", "systemInstruction", "tools"})
+"""Members of a request that Vertex AI counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What to send: the method in the address (behind the colon), its query, the body."""
@@ -120,6 +125,28 @@ def ask(request: ModelRequest, *, modify: bool = False) -> Asked:
     if operation == "speech":
         return Asked("generateContent", speech_to_gemini(body))
     raise UnsupportedCapabilityError(f"Model {model!r} has no {operation}.")
+
+
+def ask_native(request: ModelRequest) -> Asked:
+    """What a host is asked for a body that is Google's already."""
+    if request.stream:
+        return Asked("streamGenerateContent", request.body, "alt=sse")
+    return Asked("generateContent", request.body)
+
+
+def ask_count(request: ModelRequest, *, wrapped: bool) -> Asked:
+    """What a host is asked to count the prompt of a body that is Google's already.
+
+    AI Studio takes the contents alone, or all of the request `wrapped` in a member; Vertex AI takes the parts of it
+    that count beside one another.
+    """
+    body = request.body
+    if not wrapped:
+        return Asked("countTokens", {name: each for name, each in body.items() if camel(name) in _COUNTED})
+    if not body.keys() - {"contents"}:
+        return Asked("countTokens", body)
+    model = request.model if "/" in request.model else f"models/{request.model}"
+    return Asked("countTokens", {"generateContentRequest": {**body, "model": model}})
 
 
 def answer(request: ModelRequest, reply: UpstreamReply, provider: str) -> Body | Binary:

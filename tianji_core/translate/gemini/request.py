@@ -15,7 +15,7 @@ from tianji_core.translate.gemini.models import Traits
 from tianji_core.translate.gemini.names import FunctionNames
 from tianji_core.translate.gemini.tools import tool_members
 
-_TRANSLATED = frozenset(
+TRANSLATED = frozenset(
     {
         "audio",
         "frequency_penalty",
@@ -49,7 +49,7 @@ _TRANSLATED = frozenset(
     }
 )
 """Members with a translation of their own."""
-_TIERS = {"auto": "priority", "default": "standard"}
+TIERS = {"auto": "priority", "default": "standard"}
 """OpenAI's words for service tiers; `flex` and `priority` are Google's too."""
 
 
@@ -72,6 +72,6 @@ def chat_to_gemini(body: dict[str, Any], traits: Traits, *, modify: bool = False
         request["generationConfig"] = config
     tier = body.get("service_tier")
     if isinstance(tier, str):
-        request["serviceTier"] = _TIERS.get(tier, tier)
-    request.update(passed_on(body, _TRANSLATED))
+        request["serviceTier"] = TIERS.get(tier, tier)
+    request.update(passed_on(body, TRANSLATED))
     return request

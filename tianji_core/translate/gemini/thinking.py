@@ -29,6 +29,22 @@ def thinking_config(body: dict[str, Any], traits: Traits) -> dict[str, Any] | No
     return None if effort is None else _of_effort(as_text(effort), traits)
 
 
+def effort_of(config: dict[str, Any]) -> str | None:
+    """The effort that a `thinkingConfig` asks for, None if it leaves that to the model."""
+    level = as_text(config.get("thinkingLevel")).lower()
+    if level in EFFORTS:
+        return level
+    budget = config.get("thinkingBudget")
+    if not isinstance(budget, int) or budget < 0:
+        return None
+    return _effort_for(budget) if budget else "none"
+
+
+def _effort_for(budget: int) -> str:
+    """The effort that so many tokens of thinking stand for."""
+    return next((name for name in ("high", "medium", "low") if budget >= BUDGETS[name]), "minimal")
+
+
 def _of_effort(effort: str, traits: Traits) -> dict[str, Any]:
     if effort not in EFFORTS and effort not in _NO_EFFORT:
         raise BadRequestError(f"reasoning_effort must be one of {', '.join(EFFORTS)}.", param="reasoning_effort")
@@ -46,8 +62,7 @@ def _of_thinking(thinking: dict[str, Any], traits: Traits) -> dict[str, Any]:
     if not isinstance(budget, int):
         return {"includeThoughts": True}  # how long is left to the model
     if traits.thinking == "level":
-        effort = next((name for name in ("high", "medium", "low") if budget >= BUDGETS[name]), "minimal")
-        return {"thinkingLevel": _level(effort, traits), "includeThoughts": True}
+        return {"thinkingLevel": _level(_effort_for(budget), traits), "includeThoughts": True}
     return {"thinkingBudget": budget, "includeThoughts": budget != 0}
 
 

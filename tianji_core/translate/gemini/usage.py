@@ -9,7 +9,7 @@ from typing import Any
 
 from tianji_core.translate.shapes import as_count, as_object, as_text, objects
 
-_MODALITIES = {
+MODALITIES = {
     "TEXT": "text_tokens",
     "DOCUMENT": "text_tokens",
     "IMAGE": "image_tokens",
@@ -53,7 +53,7 @@ def openai_usage(usage: Any, *, searches: int = 0) -> dict[str, Any] | None:
 def _by_modality(counts: Any) -> dict[str, int]:
     found: dict[str, int] = {}
     for each in objects(counts):
-        name = _MODALITIES.get(as_text(each.get("modality")))
+        name = MODALITIES.get(as_text(each.get("modality")))
         if name is not None:
             found[name] = found.get(name, 0) + as_count(each.get("tokenCount"))
     return found

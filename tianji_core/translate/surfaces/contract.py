@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tianji_core.api.provider import Body
+from tianji_core.wire.openai import CHAT_PARAMS
 
 
 class Events(Protocol):
@@ -24,12 +26,14 @@ class Events(Protocol):
 class NativeStream(Protocol):
     """Passes a stream on that is in the dialect already. Raises nothing for what a vendor may send."""
 
-    complete: bool
-    """Whether the dialect's last event was seen."""
     error: Body | None
     """The event by which the vendor told a failure."""
     number: int
     """As in `Events`."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the dialect's last event was seen."""
 
     @property
     def usage(self) -> dict[str, Any] | None:
@@ -42,27 +46,45 @@ class NativeStream(Protocol):
         """What is left at the end of the body."""
 
 
-class Surface(Protocol):
+class Surface(ABC):
     """A dialect. Its name is what providers that speak it themselves list in `native_dialects`."""
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    same: frozenset[str] = frozenset()
+    """Parameters of chat that the dialect has by the same name: what a row says of them holds for it too."""
+    owns_metadata: bool = True
+    """Whether `metadata` is a member of the dialect. If not, it is for the gateway, as `litellm_metadata` always is."""
+    streams: bool | None = None
+    """Whether calls are streamed, where paths say that and the model (`PATH_DIALECTS`); None where bodies do."""
+    in_array: bool = False
+    """Whether a stream goes out as one JSON array in pieces, not as events."""
 
-    @property
-    def same(self) -> frozenset[str]:
-        """Parameters of chat that the dialect has by the same name: what a row says of them holds for it too."""
-
+    @abstractmethod
     def to_chat(self, body: Body) -> Body:
         """The chat request that asks for the same. Raises BadRequestError."""
 
+    def check_sayable(self, body: Body) -> None:
+        """Raises BadRequestError for what only a vendor that speaks the dialect has; asked before another one is."""
+
+    @abstractmethod
     def answer(self, chat: Body, asked: Body) -> Body:
         """A chat answer in the dialect; `asked` is the request in the dialect."""
 
+    @abstractmethod
     def events(self, model: str, asked: Body) -> Events:
         """A fresh writer for one stream."""
 
+    def with_defaults(self, native: Body, defaults: Mapping[str, Any], model: str) -> Body:
+        """A request in the dialect with what a row says of all calls, under what the client says, as a new object.
+        `model` is the vendor's name.
+        """
+        usable = {n: value for n, value in defaults.items() if n not in CHAT_PARAMS or n in self.same}
+        return {**usable, **native}
+
+    @abstractmethod
     def native_usage(self, answer: Body) -> dict[str, Any] | None:
         """What a vendor's answer in the dialect says of usage, as OpenAI counts."""
 
+    @abstractmethod
     def native_stream(self, model: str) -> NativeStream:
         """A fresh reader of a vendor's stream in the dialect."""

@@ -1,7 +1,8 @@
 """Where a resource answers: dated deployments, or the v1 API.
 
 Sources: Azure OpenAI REST API reference (`/openai/deployments/{deployment}/…?api-version=…`), "Azure OpenAI in
-Microsoft Foundry Models v1 API" (`/openai/v1/…`, the deployment in the body).
+Microsoft Foundry Models v1 API" (`/openai/v1/…`, the deployment in the body), "Use the GPT Realtime API via WebSockets"
+(`/openai/realtime?api-version=…&deployment=…`, `/openai/v1/realtime?model=…`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.openai_compat.provider import PATHS
+from tianji_core.translate.urls import websocket_url
 
 DEFAULT_VERSION = "2025-02-01-preview"
 UNDATED = frozenset({"v1", "latest", "preview"})
@@ -53,6 +55,18 @@ class Address:
             return f"{self.root}/responses{self.query}"
         resource, found, _ = self.root.partition(DEPLOYMENTS)
         return f"{resource}/openai/responses{self.query}" if found else f"{self.root}responses{self.query}"
+
+    def realtime(self, deployment: str, intent: str | None) -> str:
+        """The address of realtime sessions, which belongs to the resource too. Sessions that only transcribe name their
+        deployment themselves.
+        """
+        if not self.dated:
+            named = {"intent": intent} if intent else {"model": deployment}
+            return websocket_url(f"{self.root}/realtime{self.query}", named)
+        resource, found, fixed = self.root.partition(DEPLOYMENTS)
+        root = f"{resource}/openai/realtime" if found else f"{self.root}realtime"
+        named = {"intent": intent} if intent else {"deployment": fixed.strip("/") or deployment}
+        return websocket_url(f"{root}{self.query}", named)
 
 
 def address_of(base: str, version: str | None) -> Address:

@@ -41,7 +41,7 @@ class Azure(AzureHosted, ByResponses):
         "audio",
         "files",
         "prompt_caching",
-        operations=("images", "image_edits", "speech", "transcriptions", "translations"),
+        operations=("images", "image_edits", "speech", "transcriptions", "translations", "realtime"),
     )
 
     patch_markers = (b'"prompt_filter_results"',)
@@ -86,6 +86,13 @@ class Azure(AzureHosted, ByResponses):
             return built
         built.url = self.address.url(deployment_of(request.model), PATHS[request.operation])
         return built
+
+    def build_realtime(self, request: ModelRequest) -> UpstreamRequest:
+        if "realtime" not in self.capabilities.operations:
+            return super().build_realtime(request)
+        self.check_credential()
+        url = self.address.realtime(deployment_of(request.model), request.body.get("intent"))
+        return UpstreamRequest("GET", url, self.realtime_headers(request))
 
     def adjust_body(self, request: ModelRequest) -> None:
         super().adjust_body(request)

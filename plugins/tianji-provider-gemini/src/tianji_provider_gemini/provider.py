@@ -42,6 +42,7 @@ class GeminiProvider(Provider):
     """The Gemini API (https://ai.google.dev/api)."""
 
     name: ClassVar[str] = "gemini"
+    native_dialects: ClassVar[frozenset[str]] = frozenset({"gemini"})
     capabilities: ClassVar[Capabilities] = operations.CAPABILITIES
     api_key_env: ClassVar[tuple[str, ...]] = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
     api_base_env: ClassVar[tuple[str, ...]] = ("GEMINI_API_BASE",)
@@ -70,13 +71,24 @@ class GeminiProvider(Provider):
             request.body["messages"] = await inline_media(messages, network, _is_elsewhere)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
-        asked = operations.ask(request, modify=self.settings.modify_params)
+        return self._request(request.model, operations.ask(request, modify=self.settings.modify_params))
+
+    def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        return self._request(request.model, operations.ask_native(request))
+
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        return self._request(request.model, operations.ask_count(request, wrapped=True))
+
+    def parse_count(self, answer: Body) -> int:
+        return int(answer["totalTokens"])
+
+    def _request(self, model: str, asked: operations.Asked) -> UpstreamRequest:
         if not self.api_key:
             raise AuthenticationError(
                 f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
                 provider=self.name,
             )
-        url = f"{self.api_base}/{model_path(request.model)}:{asked.method}"
+        url = f"{self.api_base}/{model_path(model)}:{asked.method}"
         return UpstreamRequest(
             "POST", f"{url}?{asked.query}" if asked.query else url, self._headers.copy(), orjson.dumps(asked.body)
         )

@@ -42,6 +42,7 @@ class OpenAI(ByResponses):
             "speech",
             "transcriptions",
             "translations",
+            "realtime",
         ),
     )
 

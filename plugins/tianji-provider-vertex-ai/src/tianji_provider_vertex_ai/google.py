@@ -50,6 +50,17 @@ class Google(Publisher):
                 request.operation, model, request.body, request.stream, request.headers, request.drop_params
             )
             asked = operations.ask(named, modify=self._modify)
+        return self._request(model, asked)
+
+    def build_native(self, request: ModelRequest) -> UpstreamRequest:
+        """The same for a body that is Google's already."""
+        return self._request(bare_name(request.model), operations.ask_native(request))
+
+    def build_count(self, request: ModelRequest) -> UpstreamRequest:
+        """The request that has the tokens of such a body counted."""
+        return self._request(bare_name(request.model), operations.ask_count(request, wrapped=False))
+
+    def _request(self, model: str, asked: operations.Asked) -> UpstreamRequest:
         url = self._place.url(self._path(model), asked.method, query=asked.query)
         return UpstreamRequest("POST", url, JSON_HEADERS.copy(), orjson.dumps(asked.body))
 

@@ -49,7 +49,7 @@ class VertexProvider(Provider):
 
     name: ClassVar[str] = "vertex_ai"
     takes_metadata: ClassVar[bool] = True  # for Claude's `metadata.user_id`
-    native_dialects: ClassVar[frozenset[str]] = frozenset({"messages"})
+    native_dialects: ClassVar[frozenset[str]] = frozenset({"gemini", "messages"})
     counts_chat: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = operations.CAPABILITIES.having(operations=("rerank",))
     api_base_env: ClassVar[tuple[str, ...]] = ("VERTEXAI_API_BASE", "VERTEX_API_BASE")
@@ -85,7 +85,8 @@ class VertexProvider(Provider):
         return operations.features(bare_name(model))
 
     def speaks(self, dialect: str, model: str) -> bool:
-        return dialect == "messages" and self._publisher(model, "chat") is self._claude
+        publisher = self._publisher(model, "chat")
+        return publisher is {"gemini": self._google, "messages": self._claude}.get(dialect)
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         if self._place.project is None and self._credential is not None:
@@ -98,12 +99,18 @@ class VertexProvider(Provider):
         return self._with_fields(self._publisher(request.model, request.operation).build(request))
 
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
-        return self._with_fields(self._claude.build_native(request))
+        publisher = self._google if dialect == "gemini" else self._claude
+        return self._with_fields(publisher.build_native(request))
 
     def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        if dialect == "gemini":
+            return self._with_fields(self._google.build_count(request))
         if self._publisher(request.model, "chat") is not self._claude:
             return None
         return self._with_fields(self._claude.build_count(dialect, request))
+
+    def parse_count(self, answer: Body) -> int:
+        return int(answer["totalTokens"]) if "totalTokens" in answer else super().parse_count(answer)
 
     def _with_fields(self, built: UpstreamRequest) -> UpstreamRequest:
         """The request with the header fields of the deployment."""

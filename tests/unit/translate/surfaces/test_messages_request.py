@@ -173,6 +173,14 @@ def test_metadata_names_the_user_and_goes_no_further():
     assert not {"metadata", "container", "mcp_servers"} & made.keys()
 
 
+def test_tools_that_run_at_the_vendor_are_for_its_own_models():
+    tool = {"type": "bash_20250124", "name": "x"}
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}], "tools": [tool]}
+    assert MESSAGES.to_chat(body)["tools"] == [tool]
+    with pytest.raises(BadRequestError, match="another vendor"):
+        MESSAGES.check_sayable(body)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -184,7 +192,7 @@ def test_metadata_names_the_user_and_goes_no_further():
         {"messages": [{"role": "user", "content": ["text"]}]},
         {"messages": [{"role": "assistant", "content": [{"type": "image"}]}]},
         {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file", "file_id": "f"}}]}]},
-        {"tools": [{"type": "bash_20250124", "name": "bash"}]},
+        {"tools": [{"type": 5, "name": "bash"}]},
         {"tools": [{"input_schema": {}}]},
         {"tools": ["f"]},
         {"tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": "odd"}},

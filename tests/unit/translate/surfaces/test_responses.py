@@ -171,6 +171,14 @@ def test_text_and_reasoning():
     assert "response_format" not in chat(text={"format": {"type": "text"}})
 
 
+def test_tools_that_run_at_the_vendor_are_for_its_own_models():
+    tool = {"type": "code_interpreter", "name": "x"}
+    body = {"model": "m", "input": "Hi", "tools": [tool]}
+    assert RESPONSES.to_chat(body)["tools"] == [tool]
+    with pytest.raises(BadRequestError, match="another vendor"):
+        RESPONSES.check_sayable(body)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -181,7 +189,7 @@ def test_text_and_reasoning():
         {"input": [{"role": "user", "content": 5}]},
         {"input": [{"role": "user", "content": [{"type": "odd"}]}]},
         {"input": [{"type": "item_reference", "id": "x"}]},
-        {"tools": [{"type": "code_interpreter"}]},
+        {"tools": [{"type": 5}]},
         {"tools": ["f"]},
         {"background": True},
     ],

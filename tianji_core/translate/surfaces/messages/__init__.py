@@ -7,14 +7,15 @@ from typing import Any
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.translate.anthropic.usage import openai_usage
-from tianji_core.translate.surfaces.contract import Events, NativeStream
+from tianji_core.translate.surfaces.contract import Events, NativeStream, Surface
 from tianji_core.translate.surfaces.messages.native import NativeMessages
 from tianji_core.translate.surfaces.messages.request import messages_to_chat
 from tianji_core.translate.surfaces.messages.response import chat_to_message
 from tianji_core.translate.surfaces.messages.stream import MessageEvents
+from tianji_core.translate.surfaces.messages.tools import check_tools
 
 
-class Messages:
+class Messages(Surface):
     """The surface `messages`; see `surfaces.contract.Surface`."""
 
     name = "messages"
@@ -29,6 +30,9 @@ class Messages:
         if not isinstance(body.get("max_tokens"), int):
             raise BadRequestError("max_tokens: Field required.", param="max_tokens")
         return messages_to_chat(body)
+
+    def check_sayable(self, body: Body) -> None:
+        check_tools(body.get("tools"))
 
     def answer(self, chat: Body, asked: Body) -> Body:
         return chat_to_message(chat)

@@ -9,24 +9,34 @@ from tianji_core.api.provider import Body
 
 
 def chat_tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
-    """Function tools, and what is asked of a web search, None if it is not among the tools.
+    """The tools, and what is asked of a web search, None if it is not among them. Raises BadRequestError.
 
-    Raises BadRequestError for tools that run at Anthropic, which nobody else has.
+    Tools that run at Anthropic stay as they are: its models are told of them by chat too.
     """
     functions: list[Body] = []
     search: Body | None = None
     for index, tool in enumerate(tools):
-        kind = tool.get("type") if isinstance(tool, dict) else ""
+        kind = tool.get("type") if isinstance(tool, dict) else 0
         if kind in (None, "custom"):
             functions.append(_function(tool, index))
         elif isinstance(kind, str) and kind.startswith("web_search"):
             search = _search(tool)
+        elif isinstance(kind, str):
+            functions.append(tool)
         else:
+            raise BadRequestError(f"tools[{index}] must be an object whose type is a string.", param="tools")
+    return functions, search
+
+
+def check_tools(tools: Any) -> None:
+    """Raises BadRequestError for tools that run at Anthropic, which nobody else has."""
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if isinstance(kind, str) and kind != "custom" and not kind.startswith("web_search"):
             raise BadRequestError(
                 f"tools[{index}]: a tool of type {kind!r} runs at Anthropic, and this model is another vendor's.",
                 param="tools",
             )
-    return functions, search
 
 
 def _function(tool: Body, index: int) -> Body:

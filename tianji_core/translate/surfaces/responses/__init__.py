@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.provider import Body
-from tianji_core.translate.surfaces.contract import Events, NativeStream
+from tianji_core.translate.surfaces.contract import Events, NativeStream, Surface
 from tianji_core.translate.surfaces.responses.native import NativeResponses
-from tianji_core.translate.surfaces.responses.request import SAME, responses_to_chat
+from tianji_core.translate.surfaces.responses.request import SAME, check_tools, responses_to_chat
 from tianji_core.translate.surfaces.responses.response import chat_to_response, chat_usage
 from tianji_core.translate.surfaces.responses.stream import ResponseEvents
 
 
-class Responses:
+class Responses(Surface):
     """The surface `responses`; see `surfaces.contract.Surface`."""
 
     name = "responses"
@@ -20,6 +20,9 @@ class Responses:
 
     def to_chat(self, body: Body) -> Body:
         return responses_to_chat(body)
+
+    def check_sayable(self, body: Body) -> None:
+        check_tools(body.get("tools"))
 
     def answer(self, chat: Body, asked: Body) -> Body:
         return chat_to_response(chat, asked)

@@ -90,12 +90,22 @@ def _tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
             functions.append({"type": "function", "function": _custom(tool)})
         elif isinstance(kind, str) and kind.startswith(_HOSTED):
             search = {n: tool[n] for n in ("search_context_size", "user_location") if tool.get(n) is not None}
+        elif isinstance(kind, str):
+            functions.append(tool)  # it runs at OpenAI, whose models are told of it by chat too
         else:
+            raise BadRequestError(f"tools[{index}] must be an object with a type.", param="tools")
+    return functions, search
+
+
+def check_tools(tools: Any) -> None:
+    """Raises BadRequestError for tools that run at OpenAI, which nobody else has."""
+    for index, tool in enumerate(tools if isinstance(tools, list) else ()):
+        kind = tool.get("type") if isinstance(tool, dict) else None
+        if isinstance(kind, str) and kind not in ("function", "custom") and not kind.startswith(_HOSTED):
             raise BadRequestError(
                 f"tools[{index}]: a tool of type {kind!r} runs at OpenAI, and this model is another vendor's.",
                 param="tools",
             )
-    return functions, search
 
 
 def _custom(tool: Body) -> Body:
@@ -114,7 +124,9 @@ def _add_choice(chat: Body, choice: Any) -> None:
         chat["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
     elif kind == "allowed_tools":
         allowed = {tool.get("name") for tool in choice.get("tools") or () if isinstance(tool, dict)}
-        chat["tools"] = [tool for tool in chat["tools"] if tool["function"]["name"] in allowed]
+        chat["tools"] = [
+            tool for tool in chat["tools"] if "function" not in tool or tool["function"]["name"] in allowed
+        ]
         chat["tool_choice"] = choice.get("mode") or "auto"
 
 
