@@ -153,6 +153,7 @@ class Client:
         headers: Fields | None = None,
         query: str = "",
         hold_body: bool = False,
+        raw_path: bytes | None = None,
     ) -> Exchange:
         if content is None:
             content = b"" if json is None else _dumps(json)
@@ -168,7 +169,7 @@ class Client:
             "method": method,
             "scheme": "http",
             "path": path,
-            "raw_path": path.encode(),
+            "raw_path": path.encode() if raw_path is None else raw_path,
             "query_string": query.encode(),
             "root_path": "",
             "headers": [(b"host", b"gateway.test"), *fields],

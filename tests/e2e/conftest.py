@@ -61,6 +61,10 @@ def scripted(request: Any) -> Answer:
         return Answer.sse(*chat_chunks(*({"content": f"{i} {'x' * 50_000}"} for i in range(int(rest) * 20))))
     if name == "break":
         return Answer.sse(*chat_chunks({"content": "one"})[:2], done=False)
+    if word == "call twice":  # side by side
+        calls = [{"index": n, "id": f"call_{n}", "type": "function", "function": {"name": "f"}} for n in (0, 1)]
+        given = [{"index": n, "function": {"arguments": f'{{"a":{n + 1}}}'}} for n in (0, 1)]
+        return Answer.sse(*chat_chunks({"tool_calls": calls}, {"tool_calls": given}, finish="tool_calls"))
     if name == "uncounted":
         chunks = chat_chunks({"content": "Hello "}, {"content": "there"})[:-1]
         return Answer.sse(*chunks) if body.get("stream") else Answer.json({**RESPONSES["chat"], "usage": None})
@@ -169,7 +173,9 @@ def one_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @contextmanager
 def _running(upstream: FakeUpstream, folders: pytest.TempPathFactory, kind: str) -> Iterator[Running]:
-    server = ServerProcess(shared_config(upstream), folders.mktemp(kind), ["--server", kind], environment())
+    folder = folders.mktemp(kind)
+    config = shared_config(upstream, database_url=f"sqlite:///{folder}/store.db")
+    server = ServerProcess(config, folder, ["--server", kind], environment())
     try:
         server.start()
         yield Running(server, upstream, kind)

@@ -316,4 +316,4 @@ def test_the_tutorials_run(page, outside, tmp_path):
                 assert line.strip() in said[number], f"{block.place} shows {line!r}, and it was:\n{said[number]}"
     if page == "plugins/writing.md":
         assert sys.version_info >= (3, 11)
-        assert any(re.search(r"2\d\d passed", text) for text in said.values()), "more than two hundred tests"
+        assert any(re.search(r"[23]\d\d passed", text) for text in said.values()), "more than two hundred tests"

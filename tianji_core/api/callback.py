@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tianji_core.api.call import Principal
 from tianji_core.api.provider import Body, Operation
 
+CallKind = Operation | Literal["pass_through"]
+"""What a call was: one of the operations, or a request that went to a vendor as it came."""
+
 UsageSource = Literal["vendor", "tokenizer", "estimate"]
 """Who counted the tokens: the vendor; the gateway, with the tokenizer of the model's family; or nobody really."""
 
@@ -43,7 +46,7 @@ class CallRecord:
     """A finished call of any surface. Times are Unix seconds. `request` and `response` are None when redacted."""
 
     id: str
-    operation: Operation
+    operation: CallKind
     dialect: str
     route: str
     outcome: Literal["success", "failure"]
@@ -73,6 +76,8 @@ class CallRecord:
     error: ErrorRecord | None = None
     usage_source: UsageSource | None = None
     """None without `usage`; what is not the vendor's has `estimated` in its usage too."""
+    cost: float | None = None
+    """In US dollars, where the config itself says what a call costs (`cost_per_request`)."""
 
     @property
     def duration(self) -> float:

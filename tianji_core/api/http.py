@@ -76,14 +76,15 @@ class UpstreamRequest:
 
     `url` is absolute (http or https; ws or wss where a WebSocket is opened). `headers` are sent as they stand and in
     this order; `host`, `content-length` and `transfer-encoding` are the transport's business and must not be among
-    them. `body` is bytes, a SizedBody for what is not to be held in memory, or an async iterable of bytes for an upload
-    of unknown length (sent with chunked framing, never replayed).
+    them. `body` is bytes, a SizedBody for what is not to be held in memory, or an async iterable of bytes (never
+    replayed): of `length` bytes in all, or of unknown length, which is sent with chunked framing.
     """
 
     method: str
     url: str
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes | SizedBody | AsyncIterable[bytes] = b""
+    length: int | None = None
 
     def __repr__(self) -> str:  # headers carry credentials and bodies carry prompts: neither belongs in a log
         size = len(self.body) if isinstance(self.body, bytes) else "stream"

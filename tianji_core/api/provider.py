@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tianji_core.api.errors import GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Meter, Named, PassThrough, models_in
 
 Operation = Literal[
     "chat",
@@ -147,6 +148,16 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """What is asked of an answer that the vendor keeps: `path` is what follows the dialect's own, as segments."""
+
+    method: str
+    path: tuple[str, ...]
+    query: tuple[tuple[str, str], ...] = ()
+    body: Body | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LocalReply:
     """An answer that a provider makes itself, without any network, in its own wire format.
 
@@ -217,12 +228,23 @@ class Provider(ABC):
     """True if the body's `metadata`, which otherwise is for the gateway alone, is to reach the provider."""
     native_dialects: ClassVar[frozenset[str]] = frozenset()
     """Dialects of clients that the vendor speaks itself (`messages`, `responses`, …): see `build_native`."""
+    remembers: ClassVar[frozenset[str]] = frozenset()
+    """Those of them in which the vendor keeps its answers, unless it is told not to: see `build_stored`."""
     counts_chat: ClassVar[bool] = False
     """True if `build_count` takes chats in OpenAI's form too, as the dialect `openai`."""
     fixed_params: ClassVar[frozenset[str]] = frozenset()
     """Parameters that clients may not change where the deployment's row says them: a guardrail at the vendor, say."""
     relays: ClassVar[bool] = False
     """True if answers already are in OpenAI's shape, so that the core may pass their bytes on (see openai_compat)."""
+
+    route_name: ClassVar[str] = ""
+    """The first segment of its pass-through routes, if that is not its name (`cohere` of `cohere_chat`)."""
+    pass_through_headers: ClassVar[tuple[str, ...]] = ()
+    """Client header fields (lower case, `acme-*` for a family) that pass-through keeps beside those of all vendors."""
+    pass_through_signs: ClassVar[bool] = False
+    """True if `authorize` has to see the whole body of a pass-through request, which then is held and limited."""
+    error_dialect: ClassVar[str] = "openai"
+    """The dialect that the vendor's own clients read errors in: `openai`, `messages` (Anthropic's) or `gemini`."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
@@ -269,6 +291,10 @@ class Provider(ABC):
         None if it does not count; then the gateway does.
         """
         return None
+
+    def build_stored(self, dialect: str, request: StoredRequest) -> UpstreamRequest:
+        """The request about an answer that the vendor keeps, in one of `remembers`."""
+        raise UnsupportedCapabilityError(f"Provider {self.name!r} keeps no {dialect}.", provider=self.name)
 
     def parse_count(self, answer: Body) -> int:
         """The tokens that the vendor has counted. Raises KeyError, TypeError or ValueError if it makes no sense."""
@@ -334,3 +360,27 @@ class Provider(ABC):
     @abstractmethod
     def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         """The error that a vendor's answer outside 2xx means. Never raises, whatever the body holds."""
+
+    # The rest is for native pass-through: clients that speak the vendor's own API, under a prefix of ours.
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        """A client's request at the vendor's own address, with the credential on it (`PassThrough.to`).
+
+        It must stay within what the row's address covers, whatever the path says. A provider that does not override
+        this offers no pass-through. Raises AuthenticationError without a credential.
+        """
+        raise UnsupportedCapabilityError(f"Provider {self.name!r} offers no pass-through.", provider=self.name)
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        """The models that a request names, to choose a row by and to keep callers to the models that are theirs."""
+        return Named(models_in(request.json))
+
+    def pass_through_id(self, model: str) -> str:
+        """What such requests call the model that a row calls so."""
+        return model
+
+    def pass_through_meter(self, request: PassThrough, headers: Headers) -> Meter | None:
+        """What reads usage out of an answer with these header fields; None for what OpenAI, Anthropic and Google send,
+        which the gateway reads itself.
+        """
+        return None

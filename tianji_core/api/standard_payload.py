@@ -13,7 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 from tianji_core.api.callback import AttemptRecord, CallRecord
 from tianji_core.api.provider import Body
 
-_CALL_TYPES = {"chat": "acompletion", "completions": "atext_completion", "embeddings": "aembedding"}
+_CALL_TYPES = {
+    "chat": "acompletion",
+    "completions": "atext_completion",
+    "embeddings": "aembedding",
+    "pass_through": "pass_through_endpoint",
+}
 _DIALECT_CALL_TYPES = {"messages": "anthropic_messages", "responses": "aresponses", "gemini": "agenerate_content"}
 
 _PARAMETERS = frozenset(
@@ -86,7 +91,6 @@ _UNKNOWN_CALLER = dict.fromkeys(
 )
 _UNKNOWN = dict.fromkeys(
     [
-        "response_cost",
         "cost_breakdown",
         "response_cost_failure_debug_info",
         "saved_cache_cost",
@@ -124,6 +128,7 @@ def standard_payload(record: CallRecord) -> dict[str, Any]:
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": total_tokens,
+        "response_cost": record.cost,
         "startTime": record.started_at,
         "endTime": record.ended_at,
         "completionStartTime": first_token,
@@ -145,7 +150,7 @@ def standard_payload(record: CallRecord) -> dict[str, Any]:
             "model_id": record.deployment_id,
             "cache_key": None,
             "api_base": api_base,
-            "response_cost": None,
+            "response_cost": record.cost,
             "litellm_overhead_time_ms": None,
             "additional_headers": None,
             "batch_models": None,

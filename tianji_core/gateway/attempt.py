@@ -111,7 +111,7 @@ class Attempt:
                 error.provider = self._deployment.provider_name
             if error.headers is not None:
                 call.upstream_headers = error.headers
-            self._conceal(error)
+            conceal(error, self._deployment)
             self._note(error)
             raise
         except BaseException:
@@ -322,13 +322,6 @@ class Attempt:
             self._call.usage = reply.transform.usage
         self._note(error, first_token=first_token)
 
-    def _conceal(self, error: GatewayError) -> None:
-        """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
-        for secret in self._deployment.secrets:
-            if secret in error.message:
-                error.message = error.message.replace(secret, "***")
-                error.args = (error.message,)
-
     def _note(self, error: GatewayError | None, *, first_token: float | None = None, cancelled: bool = False) -> None:
         """Write down how the try went: for the record, and for the strategies."""
         call, deployment = self._call, self._deployment
@@ -353,3 +346,11 @@ class Attempt:
         else:
             tokens = call.usage.get("completion_tokens") if call.usage else None
             self._stats.succeeded(self._stats_of, duration, tokens if isinstance(tokens, int) else 0, first_token)
+
+
+def conceal(error: GatewayError, deployment: Deployment) -> None:
+    """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
+    for secret in deployment.secrets:
+        if secret in error.message:
+            error.message = error.message.replace(secret, "***")
+            error.args = (error.message,)

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.api.call import ANONYMOUS, Principal
-from tianji_core.api.callback import AttemptRecord, UsageSource
+from tianji_core.api.callback import AttemptRecord, CallKind, UsageSource
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
@@ -68,6 +68,8 @@ class Call:
     """The request in that dialect."""
     native: Body | None = None
     """What of it a vendor that speaks the dialect is to get; None once somebody has changed the body."""
+    kind: CallKind | None = None
+    """What it is called in its record, where that is not the operation."""
     route: str = ""
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     client: str | None = None
@@ -94,6 +96,7 @@ class Call:
     # What the answer adds.
     usage: Mapping[str, Any] | None = None
     usage_source: UsageSource = "vendor"
+    cost: float | None = None
     response: Body | None = None
     first_chunk_at: float | None = None
     error: GatewayError | None = None

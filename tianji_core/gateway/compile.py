@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.callback import Callback
 from tianji_core.api.guardrail import Guardrail
+from tianji_core.api.http import Network
 from tianji_core.api.routing import RoutingStrategy
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
@@ -31,6 +32,9 @@ from tianji_core.store import Database, DatabaseURLError, check_url
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.dispatcher import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.pass_through.endpoints import Endpoint
 
 KeyPath = tuple[str | int, ...]
 log = get_logger("tianji.start")
@@ -50,6 +54,8 @@ class Compiler:
         self.problems: list[Problem] = []
         self.guarded = HttptoolsTransport(public_only=True)
         self.database: Database | None = None
+        self.passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
+        """What pass-through is made of."""
         self._stats = stats
         register_builtins(registry)
 
@@ -57,7 +63,9 @@ class Compiler:
         """All parts of the gateway. Raises ConfigError with everything that is wrong."""
         self._extensions()
         transport = self._transport()
-        deployments = self._deployments(transport)
+        network = self._network(transport)
+        deployments = self._deployments(transport, network)
+        self.passing = (transport, network, self._endpoints())
         strategy = self._strategy()
         guardrails = self._guardrails()
         callbacks = self._callbacks()
@@ -118,8 +126,15 @@ class Compiler:
             return GatewayNetwork(transport, transport)
         return GatewayNetwork(transport, self.guarded, frozenset(h.lower() for h in settings.user_url_allowed_hosts))
 
-    def _deployments(self, transport: Transport) -> list[Deployment]:
-        builder = DeploymentBuilder(self, transport, self._network(transport))
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        if not self.config.general_settings.pass_through_endpoints:
+            return ()
+        from tianji_core.gateway.pass_through.endpoints import compile_endpoints
+
+        return compile_endpoints(self)
+
+    def _deployments(self, transport: Transport, network: Network) -> list[Deployment]:
+        builder = DeploymentBuilder(self, transport, network)
         deployments = [builder.build(row) for row in self.config.model_list]
         found: dict[str, Deployment] = {}
         for row, deployment in zip(self.config.model_list, deployments, strict=True):

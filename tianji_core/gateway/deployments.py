@@ -102,7 +102,7 @@ class DeploymentBuilder:
             allowed_params=frozenset(params.allowed_openai_params),
             secrets=secrets_of(provider),
             mock_response=params.mock_response,
-            api_base=_shown(getattr(provider, "api_base", None) or params.address),
+            api_base=shown_url(getattr(provider, "api_base", None) or params.address),
             network=self._network,
             needs_prepare=type(provider).prepare is not Provider.prepare,
             needs_authorize=type(provider).authorize is not Provider.authorize,
@@ -110,6 +110,7 @@ class DeploymentBuilder:
             asks_for_usage=general.always_include_stream_usage is not False
             and (supported is None or "stream_options" in supported),
             shows_usage=general.always_include_stream_usage is True,
+            in_pass_through=params.use_in_pass_through,
         )
 
     def _with_credential(self, row: Row) -> Row | None:
@@ -208,11 +209,11 @@ def _showable(params: LitellmParams) -> dict[str, Any]:
     names = (keys_of(LitellmParams).keys() - _NOT_SHOWN) | OPENAI_PARAMS | _REGIONS
     found = {name: value for name, value in given.items() if name in names and not looks_secret(name)}
     if params.address is not None:
-        found["api_base"] = _shown(params.address)
+        found["api_base"] = shown_url(params.address)
     return {name: veil(value) for name, value in conceal(found).items() if not isinstance(value, Secret)}
 
 
-def _shown(url: str | None) -> str | None:
+def shown_url(url: str | None) -> str | None:
     """A URL as it may be shown: without user, password and query."""
     if not url:
         return None

@@ -6,9 +6,21 @@ import orjson
 
 from tianji_core.api.errors import GatewayError
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Push, Reply, StreamReply
 from tianji_core.translate.surfaces.contract import Events, Surface
 from tianji_core.wire.sse import DONE, SSEDecoder
+
+
+class DialectCall:
+    """A call whose client speaks another dialect than OpenAI's chat."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    async def run(self, pipeline: Pipeline) -> Reply | StreamReply:
+        """The answer in the dialect. Raises GatewayError, as `Pipeline.run`."""
+        return in_dialect(self.call, await pipeline.run(self.call))
 
 
 def in_dialect(call: Call, reply: Reply | StreamReply) -> Reply | StreamReply:

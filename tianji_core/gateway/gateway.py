@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import ClientClosedError
+from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
@@ -27,6 +29,11 @@ from tianji_core.store import Store
 from tianji_core.telemetry import ensure_logging
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.pass_through.endpoints import Endpoint
+    from tianji_core.gateway.pass_through.table import PassThroughTable
+    from tianji_core.gateway.responses.memory import ResponseMemory
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -56,8 +63,10 @@ class Gateway:
         self.pipeline = pipeline
         self.auth_backends = auth_backends
         self.store = store if store is not None else Store()
+        self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
+        self._responses: ResponseMemory | None = None
 
     @classmethod
     def from_config(
@@ -87,7 +96,32 @@ class Gateway:
         parts = compiler.run()
         if store is None or not store.is_for(compiler.database):
             store = Store(compiler.database)
-        return cls(loaded, registry, *parts, store)
+        gateway = cls(loaded, registry, *parts, store)
+        gateway._passing = compiler.passing
+        return gateway
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The pass-through endpoints of the config."""
+        return () if self._passing is None else self._passing[2]
+
+    @cached_property
+    def pass_through(self) -> PassThroughTable:
+        """What is passed through to vendors; made when it is first asked for."""
+        from tianji_core.gateway.pass_through.table import PassThroughTable
+
+        if self._passing is None:
+            raise RuntimeError("this gateway was not made of a config")
+        return PassThroughTable(self, *self._passing)
+
+    @property
+    def responses(self) -> ResponseMemory:
+        """The memory of Responses, made when it is first asked for."""
+        if self._responses is None:
+            from tianji_core.gateway.responses.memory import ResponseMemory
+
+            self._responses = ResponseMemory(self)
+        return self._responses
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -101,6 +135,8 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
+        if self._responses is not None:
+            await self._responses.aclose()
         await self.pipeline.callbacks.aclose()
         await self.pipeline.guardrails.aclose()
         for backend in self.auth_backends:

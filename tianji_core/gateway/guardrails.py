@@ -46,6 +46,23 @@ class GuardrailChain:
         """Whether this call's answer has to be judged before it may go out."""
         return any(g.applies(call) for g in self.post_call)
 
+    def stages(self, call: Call) -> frozenset[Stage]:
+        """The stages at which something looks at this call."""
+        return frozenset[Stage]().union(*(g.stages for g in self.all if g.applies(call)))
+
+    async def inspect(self, call: Call, stage: Stage, request: Body, response: Body | None = None) -> None:
+        """Judge what cannot be changed, since it is not what goes out: who would rewrite it refuses it.
+
+        Raises GuardrailBlockedError.
+        """
+        for active in self.all:
+            if stage in active.stages and active.applies(call):
+                verdict = await self._check(active, stage, Payload(call, request, response), call)
+                if isinstance(verdict, Rewrite):
+                    raise GuardrailBlockedError(
+                        f"Guardrail {active.name!r} wants to change this, and what is passed through stays as it is."
+                    )
+
     async def before(self, call: Call) -> None:
         """Judge the request; a rewrite takes its place. Raises GuardrailBlockedError."""
         for active in self.pre_call:

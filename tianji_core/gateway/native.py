@@ -20,6 +20,9 @@ from tianji_core.translate.surfaces.contract import NativeStream, Surface
 from tianji_core.transport import UpstreamResponse
 from tianji_core.wire.sse import encode_event
 
+_UNDER_WAY = ("queued", "in_progress")
+"""What an answer says of itself that the vendor still works on."""
+
 _IN_PATH = ("model", "stream")
 """Members that a body cannot say where the path does."""
 _KEPT = frozenset({"model", "stream", "messages", "input", "contents"})
@@ -44,7 +47,7 @@ def native_request(call: Call, deployment: Deployment, model: str) -> ModelReque
     """The request as the vendor gets it: the client's members, before them the row's own, and no member of ours."""
     surface = call.surface
     assert surface is not None  # noqa: S101 - see speaks_natively
-    body = surface.with_defaults(call.native or {}, deployment.defaults, model)
+    body = surface.with_defaults(surface.for_vendor(call.native or {}, deployment.id), deployment.defaults, model)
     for name in deployment.dropped_params - _KEPT:
         body.pop(name, None)
     for place in deployment.dropped_places + call.options.dropped:
@@ -89,7 +92,8 @@ class NativeAttempt(Attempt):
         call.usage = surface.native_usage(answer) or {}
         if "model" in answer:
             answer["model"] = call.model
-        chat = self._parse(request, reply, translates=True, reshapes=False) if self._keep else {}
+        keep = self._keep and answer.get("status") not in _UNDER_WAY
+        chat = self._parse(request, reply, translates=True, reshapes=False) if keep else {}
         return Reply(chat if isinstance(chat, dict) else {}, native=answer)
 
     def _asked(self, model: str) -> ModelRequest:

@@ -231,6 +231,10 @@ class Pipeline:
         held.native = reply.native and judged is answer
         return held
 
+    def end(self, call: Call, error: GatewayError | None, reservation: Reservation) -> None:
+        """The end of a call that did not come by `run`: one that was passed through."""
+        self._finish(call, error, reservation)
+
     def _finish(self, call: Call, error: GatewayError | None, reservation: Reservation) -> None:
         """The one place that every call comes by once it is over, whatever its surface and its end."""
         if call.finished:

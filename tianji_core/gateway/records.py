@@ -16,7 +16,7 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
     deployment = call.deployment
     return CallRecord(
         id=call.id,
-        operation=call.operation,
+        operation=call.kind or call.operation,
         dialect=call.dialect,
         route=call.route,
         outcome="success" if error is None else "failure",
@@ -43,6 +43,7 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         request=_shown(call) if content else None,
         response=call.response if content else None,
         usage_source=call.usage_source if call.usage is not None else None,
+        cost=call.cost,
         error=None
         if error is None
         else ErrorRecord(type(error).__name__, error.http_status, error.message, error.provider),

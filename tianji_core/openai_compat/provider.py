@@ -15,6 +15,7 @@ from tianji_core.api.errors import (
     UnsupportedCapabilityError,
 )
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import (
     UPLOADS,
     Binary,
@@ -34,7 +35,7 @@ from tianji_core.openai_compat.params import check_format, rename_params
 from tianji_core.openai_compat.reasoning import ThinkPatch, split_answer
 from tianji_core.openai_compat.stream import OpenAIStreamDecoder, error_status
 from tianji_core.translate.rerank import rerank_answer
-from tianji_core.translate.urls import websocket_url
+from tianji_core.translate.urls import below, websocket_url
 from tianji_core.wire.openai import PARAMS
 
 PATHS: dict[Operation, str] = {
@@ -54,6 +55,11 @@ PATHS: dict[Operation, str] = {
 ANSWERS = frozenset({"choices", "data", "results", "text"})
 """Members of which one is in every good answer."""
 TEXT_FORMATS = frozenset({"text", "srt", "vtt"})
+NAMES_ITS_MODEL = re.compile(
+    r"(/[a-z]+)?(/v\d[a-z0-9]*)?/"
+    r"(chat/completions|completions|embeddings|rerank|moderations|images/generations|audio/speech|responses|messages)"
+)
+"""Paths of the API whose JSON body names the one model that answers."""
 
 
 class OpenAICompatible(Provider):
@@ -90,6 +96,7 @@ class OpenAICompatible(Provider):
     finish_reasons: ClassVar[Mapping[str, str]] = {}
     """The vendor's words for why an answer ended that are not OpenAI's. Chunks need a marker and `level_finish`."""
     patch_markers: ClassVar[tuple[bytes, ...]] = ()
+    pass_through_headers: ClassVar[tuple[str, ...]] = ("openai-beta",)
     capabilities: ClassVar[Capabilities] = Capabilities.of(
         "chat",
         "embeddings",
@@ -275,3 +282,26 @@ class OpenAICompatible(Provider):
 
     def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         return parse_error(status, headers, body, self.name)
+
+    # -- pass-through ------------------------------------------------------------------------------------------
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        self.check_credential()
+        return request.to(self.pass_through_url(request.path), self.pass_through_fields())
+
+    def pass_through_url(self, path: str) -> str:
+        """Where a path of the vendor's own API is; with or without the version that `api_base` ends with."""
+        base = self.api_base
+        for operation in PATHS.values():
+            base = base.removesuffix(operation)
+        return below(base, path)
+
+    def pass_through_fields(self) -> list[tuple[str, str]]:
+        """The header fields that are the row's to say: the credential, whom the vendor bills, `extra_headers`."""
+        return [field for field in self._headers if field[0] != "content-type"]
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        names = models_in(request.json)
+        named_in_body = request.json is not None and isinstance(request.json.get("model"), str)
+        only = request.method == "POST" and named_in_body and NAMES_ITS_MODEL.fullmatch(request.path) is not None
+        return Named(names, only)

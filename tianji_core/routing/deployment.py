@@ -59,6 +59,8 @@ class Deployment:
     """Whether streams are asked for a usage chunk (`stream_options.include_usage`)."""
     shows_usage: bool = False
     """Whether that chunk goes to clients that did not ask for it, too."""
+    in_pass_through: bool | None = None
+    """Whether its credential is lent to pass-through; None if the row does not say."""
     _rejected: dict[tuple[str, Operation], frozenset[str]] = field(default_factory=dict, repr=False)
 
     def rejected_params(self, model: str, operation: Operation) -> frozenset[str]:

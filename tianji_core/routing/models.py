@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from tianji_core.api.errors import GatewayError
 from tianji_core.routing.deployment import Deployment
 
 WILDCARD = "*"
@@ -70,6 +71,15 @@ class ModelTable:
                 self._resolved[name] = target
         return target
 
+    def only(
+        self, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError] | None = None
+    ) -> ModelTable:
+        """The same table for one call, which may go to some deployments only.
+
+        A name without any of them raises `refusal`; without one, it stands for what it always does.
+        """
+        return _Part(self, wanted, refusal)
+
     def listed(self) -> Sequence[tuple[str, Deployment]]:
         """The names that `/v1/models` shows, each with the deployment that describes it; aliases come first."""
         shown = [(a, self.groups[g][0]) for a, (g, hidden) in self.aliases.items() if not hidden and g in self.groups]
@@ -88,6 +98,27 @@ class ModelTable:
         if WILDCARD in self.groups:
             return Target(WILDCARD, self.groups[WILDCARD], name)
         return None
+
+
+class _Part(ModelTable):
+    """See `ModelTable.only`."""
+
+    def __init__(
+        self, whole: ModelTable, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError] | None
+    ) -> None:
+        self._whole = whole
+        self._wanted = wanted
+        self._refusal = refusal
+        self.groups, self.aliases = whole.groups, whole.aliases
+
+    def resolve(self, name: str) -> Target | None:
+        target = self._whole.resolve(name)
+        if target is None:
+            return None
+        left = tuple(deployment for deployment in target.deployments if self._wanted(deployment))
+        if not left and self._refusal is not None:
+            raise self._refusal(name)
+        return replace(target, deployments=left) if left else target
 
 
 def _compile(name: str) -> re.Pattern[str]:

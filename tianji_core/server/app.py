@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Router
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tianji_core.api.errors import GatewayError, InternalServerError, NotFoundError
@@ -31,6 +31,7 @@ from tianji_core.server.routes import (
     model_info,
     models_api,
     realtime,
+    responses,
     utilities,
 )
 from tianji_core.telemetry import get_logger
@@ -80,6 +81,7 @@ class App:
         """What stands before every path, for a server behind a path of another one."""
         self._hot = dict(models_api.hot_routes(self))
         self._rest = self._router(settings)
+        self._warn_of_shadowed(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -109,6 +111,7 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *responses.routes(self),
             *utilities.routes(self),
             *realtime.routes(self),
             *realtime.sockets(self),
@@ -118,8 +121,8 @@ class App:
         for more in self.serving.gateway.registry.pm.hook.tianji_routes(gateway=self.serving.gateway):
             routes.extend(more or ())
         check_permissions(routes)
-        self.routes = [r for r in routes if isinstance(r, GuardedRoute)]
-        for each in self.routes:
+        self._routes = [r for r in routes if isinstance(r, GuardedRoute)]
+        for each in self._routes:
             each.app = self._guarded(each, each.app)
         for socket in (r for r in routes if isinstance(r, GuardedSocket)):
             socket.app = self._guarded_socket(socket, socket.app)
@@ -154,8 +157,28 @@ class App:
 
         return enter
 
+    @property
+    def routes(self) -> list[GuardedRoute]:
+        """All that is served: the routes of the gateway, and what the config of now passes through."""
+        from tianji_core.server.routes.pass_through import listed
+
+        return [*self._routes, *listed(self.serving)]
+
+    def _warn_of_shadowed(self, gateway: Gateway) -> None:
+        """Say which pass-through endpoints of a config are never reached, for the gateway has a route there."""
+        for endpoint in gateway.endpoints:
+            for method in sorted(endpoint.methods):
+                scope = {"type": "http", "path": endpoint.path, "method": method, "root_path": ""}
+                if any(each.matches(scope)[0] is Match.FULL for each in self._routes):
+                    log.warning("a route of the gateway wins", endpoint=endpoint.path, method=method, at=endpoint.where)
+
     async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Where no route is: perhaps the config passes such requests through."""
         if scope["type"] != "websocket":
+            from tianji_core.server.routes.pass_through import serve
+
+            if await serve(self, scope, receive, send):
+                return
             raise HTTPException(404)
         from tianji_core.server.sockets import refuse
 
@@ -240,6 +263,7 @@ class App:
                 raise
         for problem in gateway.loaded.report.problems:
             log.warning("config", problem=str(problem))
+        self._warn_of_shadowed(gateway)
         log.info("config reloaded", models=len(gateway.pipeline.models.groups))
         task = asyncio.get_running_loop().create_task(self._retire(old))
         self._retired.add(task)

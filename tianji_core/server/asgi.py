@@ -138,10 +138,12 @@ class DisconnectWatch:
         self._watcher: asyncio.Task[None] | None = None
         self.gone = False
 
-    def start(self) -> None:
-        """Watch from WATCH_AFTER seconds on; a call that is over by then costs a timer only."""
+    def start(self, task: asyncio.Task[None] | None = None) -> None:
+        """Watch from WATCH_AFTER seconds on; a call that is over by then costs a timer only. `task` is what is to be
+        cancelled, if that is another than the current one.
+        """
         loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(loop)
+        self._task = task or asyncio.current_task(loop)
         self._timer = loop.call_later(WATCH_AFTER, self._begin)
 
     def __enter__(self) -> DisconnectWatch:

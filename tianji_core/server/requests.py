@@ -45,7 +45,7 @@ def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], b
         route=scope["path"],
         headers=headers,
         client=client[0] if client else None,
-        end_user=_end_user(headers, body),
+        end_user=end_user(headers, body),
     )
     tags = headers.get(b"x-litellm-tags")
     if tags is not None or "tags" in body or "metadata" in body:
@@ -85,7 +85,8 @@ def check_models(principal: Principal, model: str, options: CallOptions) -> None
             )
 
 
-def _end_user(headers: dict[bytes, bytes], body: dict[str, Any]) -> str | None:
+def end_user(headers: dict[bytes, bytes], body: dict[str, Any]) -> str | None:
+    """Whom the caller calls for; header fields win over the body."""
     for name in _END_USER_HEADERS:
         value = headers.get(name)
         if value:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import CursorResult, Row
 
-from tianji_core.store.pieces import piece_table, pieces_of
+from tianji_core.store.pieces import cut, piece_table, pieces_of
 from tianji_core.store.tables import ObjectRow
 
 if TYPE_CHECKING:
@@ -59,10 +59,21 @@ class Objects:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
 
-    async def add(self, stored: StoredObject) -> None:
-        """Write down a new object. Raises StoreUnavailableError."""
+    async def add(self, stored: StoredObject, content: bytes | None = None, *, outlived: Sequence[str] = ()) -> None:
+        """Write down a new object, and its content with it. Raises StoreUnavailableError.
+
+        The objects `outlived`, of the same owner and kind, are kept as long as this one, but for a thirtieth: so that
+        not every one of many that need them writes them all anew.
+        """
         async with self._opened.write() as connection:
             await connection.execute(_table.insert().values(**_values(stored)))
+            if content is not None:
+                await connection.execute(piece_table.insert(), cut(stored.id, content))
+            if outlived and stored.expires_at is not None:
+                mine = sa.and_(_table.c.kind == stored.kind, _table.c.owner == stored.owner)
+                soon = stored.expires_at - (stored.expires_at - stored.created_at) / 30
+                older = sa.and_(_table.c.id.in_(outlived), _table.c.expires_at < soon)
+                await connection.execute(_table.update().where(mine, older).values(expires_at=stored.expires_at))
 
     async def get(self, kind: str, id: str, owner: str | None) -> StoredObject | None:
         """An object; None if there is none, if it has expired, or if it is somebody else's. `owner` None: anybody's."""
@@ -72,6 +83,12 @@ class Objects:
         async with self._opened.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _object(row)
+
+    async def get_all(self, kind: str, ids: Collection[str], owner: str) -> dict[str, StoredObject]:
+        """Those of these objects that are there and the owner's, by id."""
+        query = _table.select().where(_table.c.id.in_(ids), _table.c.kind == kind, _table.c.owner == owner, _alive())
+        async with self._opened.read() as connection:
+            return {row.id: _object(row) for row in (await connection.execute(query)).all()}
 
     async def list(
         self,
@@ -107,17 +124,28 @@ class Objects:
             rows = (await connection.execute(query)).all()
         return [_object(row) for row in rows[:limit]], len(rows) > limit
 
-    async def change(self, stored: StoredObject, change: Callable[[StoredObject], StoredObject]) -> StoredObject | None:
+    async def change(
+        self,
+        stored: StoredObject,
+        change: Callable[[StoredObject], StoredObject | None],
+        content: bytes | None = None,
+    ) -> StoredObject | None:
         """Give an object the state that `change` makes of its present one, whoever else changes it at the same time.
 
-        None if it is gone. `change` may be called more than once. Raises ConflictError.
+        `content`, if there is some, takes the place of what it had. Where `change` says None all stays as it is, and
+        the object is returned. None if it is gone. `change` may be called more than once. Raises ConflictError.
         """
         for _ in range(MAX_TRIES):
             changed = change(stored)
+            if changed is None:
+                return stored
             values = _values(replace(changed, version=stored.version + 1))
             update = _table.update().where(_table.c.id == stored.id, _table.c.version == stored.version)
             async with self._opened.write() as connection:
                 if await _count(connection.execute(update.values(**values))):
+                    if content is not None:
+                        await connection.execute(pieces_of(stored.id).delete)
+                        await connection.execute(piece_table.insert(), cut(stored.id, content))
                     return replace(changed, version=stored.version + 1)
             present = await self.get(stored.kind, stored.id, None)
             if present is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import AsyncIterator, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -27,6 +27,15 @@ def pieces_of(object_id: str) -> _Statements:
     return _Statements(
         sa.select(piece_table.c.number, piece_table.c.data).where(mine), piece_table.delete().where(mine)
     )
+
+
+def cut(object_id: str, content: bytes) -> list[dict[str, Any]]:
+    """The rows of a content that is in memory as a whole; one for an empty one."""
+    starts = range(0, max(len(content), 1), PIECE)
+    return [
+        {"object_id": object_id, "number": number, "data": content[start : start + PIECE]}
+        for number, start in enumerate(starts)
+    ]
 
 
 class Pieces:
@@ -73,6 +82,15 @@ class Pieces:
                 return
             number = found.number
             yield found.data
+
+    async def read_all(self, object_ids: Collection[str]) -> dict[str, bytes]:
+        """The whole content of each of these objects that has some. For what is small enough to be in memory."""
+        found: dict[str, list[bytes]] = {}
+        columns = sa.select(piece_table.c.object_id, piece_table.c.data).where(piece_table.c.object_id.in_(object_ids))
+        async with self._opened.read() as connection:
+            for row in await connection.execute(columns.order_by(piece_table.c.object_id, piece_table.c.number)):
+                found.setdefault(row.object_id, []).append(row.data)
+        return {object_id: b"".join(parts) for object_id, parts in found.items()}
 
     async def remove(self, object_id: str) -> None:
         """Forget the content."""

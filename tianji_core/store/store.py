@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tianji_core.api.errors import ServiceUnavailableError
@@ -17,6 +19,9 @@ log = get_logger("tianji.store")
 
 RETRY_AFTER = 1.0
 """Seconds for which a database that could not be opened is not asked again: calls fail at once meanwhile."""
+
+SWEEP_EVERY = 3600.0
+"""Seconds between two looks for what has expired, give or take half: replicas should not all look at once."""
 
 
 class StoreUnavailableError(ServiceUnavailableError):
@@ -40,6 +45,7 @@ class Store:
         self._lock = asyncio.Lock()
         self._failed_at = float("-inf")
         self._users = 0
+        self._sweeper: asyncio.Task[None] | None = None
 
     def is_for(self, database: Database | None) -> bool:
         """Whether this is the store of that database."""
@@ -77,6 +83,7 @@ class Store:
                 except StoreUnavailableError:
                     self._failed_at = time.monotonic()
                     raise
+                self._sweeper = asyncio.get_running_loop().create_task(_sweep(self._opened))
         return self._opened
 
     async def aclose(self) -> None:
@@ -84,12 +91,25 @@ class Store:
         self._users -= 1
         if self._users <= 0 and self._opened is not None:
             opened, self._opened = self._opened, None
+            if self._sweeper is not None:
+                self._sweeper.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._sweeper
             await opened.aclose()
 
     def _exists(self) -> bool:
         from pathlib import Path
 
         return self.database.kind == "sqlite" and Path(self.database.path).exists()
+
+
+async def _sweep(opened: Opened) -> None:
+    """Forget what has expired, again and again."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY * (0.5 + random.random()))  # noqa: S311 - nothing secret
+        with suppress(StoreUnavailableError):  # which has been logged
+            if forgotten := await opened.objects.sweep():
+                log.info("expired objects forgotten", objects=forgotten)
 
 
 def _open(database: Database) -> Opened:

@@ -30,6 +30,7 @@ from __future__ import annotations
 from tianji_core.testing.provider_kit.errors import ErrorTests
 from tianji_core.testing.provider_kit.features import FeatureTests
 from tianji_core.testing.provider_kit.manners import MannersTests
+from tianji_core.testing.provider_kit.pass_through import PassThroughTests
 from tianji_core.testing.provider_kit.realtime import RealtimeTests
 from tianji_core.testing.provider_kit.streams import StreamTests
 from tianji_core.testing.standard import overrides_standard_test
@@ -37,5 +38,7 @@ from tianji_core.testing.standard import overrides_standard_test
 __all__ = ["ProviderConformance", "overrides_standard_test"]
 
 
-class ProviderConformance(FeatureTests, StreamTests, ErrorTests, MannersTests, RealtimeTests, kit=True):
+class ProviderConformance(
+    FeatureTests, StreamTests, ErrorTests, PassThroughTests, MannersTests, RealtimeTests, kit=True
+):
     """The standard tests of a provider. Settings of the kit are the class attributes of `ProviderKit`."""

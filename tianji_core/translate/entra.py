@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -76,7 +77,7 @@ class Entra:
             return await fetch(network)
 
         field = ("authorization", f"Bearer {await self._cache.get(now)}")
-        return UpstreamRequest(request.method, request.url, [*request.headers, field], request.body)
+        return replace(request, headers=[*request.headers, field])
 
 
 def entra(settings: EntraSettings) -> Entra | None:

@@ -158,7 +158,7 @@ class HttptoolsTransport(Transport):
         now = loop.time()
         total_at = inf if timeouts.total is None else now + timeouts.total
         body = request.body
-        length = length_of(body)
+        length = length_of(body, request.length)
         head = encode_head(request, route.rest_of_line, length)
         connection = route.pool.take(now) or await route.pool.acquire(timeouts, total_at)
         again = connection.served > 0 and not isinstance(body, AsyncIterable)
@@ -167,7 +167,7 @@ class HttptoolsTransport(Transport):
             connection.begin(
                 response, head, timeouts, loop.time(), total_at, to_head=request.method == "HEAD", uploading=True
             )
-            await send_answered(connection, response, parts_of(body))
+            await send_answered(connection, response, parts_of(body, length))
             if response.failure is None:
                 return response
             if not again or not _is_stale(response):

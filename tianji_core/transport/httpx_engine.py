@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tianji_core.api.http import Headers, SizedBody, UpstreamRequest
+from tianji_core.api.http import Headers, UpstreamRequest
 
 from .contract import BODY_LIMIT, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport, UpstreamResponse
 from .decompress import Decompressor, decompressor_for
@@ -33,9 +33,9 @@ from .errors import (
     TransportError,
     WriteTimeout,
 )
-from .head import USER_AGENT, Origin, encode_head, split_url
+from .head import CHUNKED, USER_AGENT, Origin, encode_head, split_url
 from .tls import ClientCertificate, Verify, build_context
-from .upload import length_of, sized
+from .upload import length_of, parts_of
 
 if TYPE_CHECKING:
     import httpx
@@ -79,13 +79,14 @@ class HttpxTransport(Transport):
         origin, target, host = split_url(request.url)
         body = request.body
         # The other engine's head is built for its checks: both refuse the same requests, with the same words.
-        length = length_of(body)
+        length = length_of(body, request.length)
         encode_head(request, f" {target} HTTP/1.1\r\nhost: {host}\r\n", length)
         given = {name.lower() for name, _ in request.headers}
         unasked = (("accept-encoding", "identity"), ("user-agent", USER_AGENT))
         headers = [*request.headers, *(field for field in unasked if field[0] not in given)]
-        if isinstance(body, SizedBody):
+        if length != CHUNKED and not isinstance(body, bytes):
             headers.append(("content-length", str(length)))
+            body = parts_of(body, length)
         # httpcore looks this dict up again for each phase, so it can be changed once the head is there.
         patience = {
             "connect": timeouts.connect,
@@ -98,7 +99,7 @@ class HttpxTransport(Transport):
             request.method,
             request.url,
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-            content=sized(body) if isinstance(body, SizedBody) else body,
+            content=body,
             extensions={"timeout": patience},
         )
         with _Translated(self._httpx, origin, in_head=True):

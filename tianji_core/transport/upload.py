@@ -20,22 +20,26 @@ _SLICE = 64 * 1024
 Body = bytes | bytearray | memoryview | SizedBody | AsyncIterable[bytes]
 
 
-def length_of(body: object) -> int:
+def length_of(body: object, announced: int | None = None) -> int:
     """The size of a body in bytes, or CHUNKED. Raises InvalidRequest for what is no body."""
     if isinstance(body, (bytes, bytearray, memoryview)):
         return len(body)
     if isinstance(body, AsyncIterable):
-        return CHUNKED
+        if announced is not None and announced < 0:
+            raise InvalidRequest("the length of the body is negative")
+        return CHUNKED if announced is None else announced
     if isinstance(body, SizedBody):
         return body.size
     raise InvalidRequest("body must be bytes, a SizedBody or an async iterable of bytes")
 
 
-def parts_of(body: Body) -> AsyncGenerator[bytes, None]:
-    """The body as it goes on the wire, part by part."""
+def parts_of(body: Body, length: int) -> AsyncGenerator[bytes, None]:
+    """The body as it goes on the wire, part by part; `length` is what `length_of` says."""
     if isinstance(body, (bytes, bytearray, memoryview)):
         return slices(body)
-    return chunked(body) if isinstance(body, AsyncIterable) else sized(body)
+    if not isinstance(body, AsyncIterable):
+        return sized(body)
+    return chunked(body) if length == CHUNKED else measured(body, length)
 
 
 async def slices(body: bytes | bytearray | memoryview) -> AsyncGenerator[bytes, None]:
@@ -68,6 +72,26 @@ async def chunked(body: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
         yield b"0\r\n\r\n"
     finally:
         # A generator that is left in the middle has to be closed by whoever runs it.
+        if (close := getattr(iterator, "aclose", None)) is not None:
+            await close()
+
+
+async def measured(body: AsyncIterable[bytes], length: int) -> AsyncGenerator[bytes, None]:
+    """An iterable that was announced to have `length` bytes. Raises InvalidRequest if it has more or fewer: what is
+    missing would be taken from the next request, and what is too much would become one.
+    """
+    iterator = body.__aiter__()
+    left = length
+    try:
+        async for part in iterator:
+            left -= len(part)
+            if left < 0:
+                break
+            if part:
+                yield part
+        if left:
+            raise InvalidRequest("the body is not of the size that was announced", sent=True)
+    finally:
         if (close := getattr(iterator, "aclose", None)) is not None:
             await close()
 

@@ -134,3 +134,19 @@ def test_a_signature_goes_round() -> None:
     contents = json.loads(provider().build_request(second).body)["contents"]
     assert contents[1]["parts"] == [{"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln+/=="}]
     assert contents[2]["parts"] == [{"functionResponse": {"name": "f", "response": {"content": "1"}}}]
+
+
+def test_tokens_of_googles_own_requests() -> None:
+    """The contents alone, or all of the request in a member."""
+    contents = [{"role": "user", "parts": [{"text": "Hi"}]}]
+    whole = {"contents": contents, "systemInstruction": {"parts": [{"text": "x"}]}}
+    for model, named in (("gemini-2.5-flash", "models/gemini-2.5-flash"), ("tunedModels/x", "tunedModels/x")):
+        for body, wanted in (
+            ({"contents": contents}, {"contents": contents}),
+            (whole, {"generateContentRequest": {**whole, "model": named}}),
+        ):
+            asked = ModelRequest("chat", model, dict(body), dialect="gemini", native=True)
+            built = provider().build_count("gemini", asked)
+            assert built is not None
+            assert built.url.endswith(f"{named}:countTokens")
+            assert json.loads(built.body) == wanted

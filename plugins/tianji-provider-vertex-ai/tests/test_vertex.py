@@ -525,3 +525,49 @@ def test_errors_of_every_publisher(status: int, body: Any, wanted: Any) -> None:
     error = provider().parse_error(status, Headers(), json.dumps(body).encode())
     assert type(error) is wanted
     assert error.provider == "vertex_ai"
+
+
+@pytest.mark.parametrize(
+    ("model", "dialect"),
+    [
+        ("gemini-2.5-pro", "gemini"),
+        ("1234567890", "gemini"),
+        ("gemini/1234567890", "gemini"),
+        ("claude-sonnet-4-5", "messages"),
+        ("meta/llama-4-maas", None),
+        ("mistral-large", None),
+    ],
+)
+def test_which_models_are_asked_in_the_words_of_clients(model: str, dialect: str | None) -> None:
+    spoken = [name for name in ("gemini", "messages", "openai", "responses") if provider().speaks(name, model)]
+    assert spoken == ([dialect] if dialect else [])
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [("gemini-2.5-pro", "publishers/google/models/gemini-2.5-pro"), ("gemini/123", "endpoints/123")],
+)
+def test_googles_own_words(model: str, path: str) -> None:
+    body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "labels": {"a": "b"}}
+    asked = ModelRequest("chat", model, dict(body), dialect="gemini", native=True)
+    built = provider().build_native("gemini", asked)
+    assert (built.url, sent(built)) == (f"{IN}/{path}:generateContent", body)
+    asked.stream = True
+    assert provider().build_native("gemini", asked).url == f"{IN}/{path}:streamGenerateContent?alt=sse"
+    count = provider().build_count("gemini", asked)
+    assert count is not None
+    assert (count.url, sent(count)) == (f"{IN}/{path}:countTokens", {"contents": body["contents"]})
+    assert provider().parse_count({"totalTokens": 3}) == 3
+
+
+def test_googles_own_words_need_a_project_too() -> None:
+    machine = provider(vertex_project=None, vertex_credentials=None)
+
+    class Metadata:
+        async def fetch(self, request: UpstreamRequest, timeout: float = 5.0) -> UpstreamReply:
+            assert request.url.endswith("/project/project-id")
+            return UpstreamReply(200, Headers(), b"of-the-machine")
+
+    asked = ModelRequest("chat", "gemini-2.5-pro", {"contents": []}, dialect="gemini", native=True)
+    asyncio.run(machine.prepare(asked, Metadata()))  # type: ignore[arg-type]
+    assert "/projects/of-the-machine/" in machine.build_native("gemini", asked).url

@@ -2,10 +2,11 @@
 
 import asyncio
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 
-from tianji_core.transport import HttptoolsTransport, ResponseTruncated
+from tianji_core.transport import HttptoolsTransport, InvalidRequest, ResponseTruncated
 
 EARLY = b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nstop"
 
@@ -353,3 +354,44 @@ def test_a_body_of_another_size_than_it_said_is_never_taken_for_whole(run, engin
 
     run(main())
     assert seen == []
+
+
+@pytest.mark.parametrize("parts", [[], [b"a"], [b"a", b"", b"bc"], [b"x" * 70_000] * 40], ids=len)
+def test_an_iterable_of_known_length_is_sent_with_it(run, engine, echo, parts):
+    async def main():
+        async with echo() as server, engine() as transport:
+            for _ in range(2):
+                stream = Stream(parts)
+                request = server.request(body=stream)
+                request.length = sum(map(len, parts))
+                async with await transport.send(request) as response:
+                    assert await response.read() == b"".join(parts)
+                    assert response.headers["x-framing"] == "length"
+                    assert stream.closed
+            assert server.connections == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("length", [2, 4])
+def test_an_iterable_that_is_not_as_long_as_announced_takes_the_connection_down(run, engine, peer, ok, length):
+    async def script(line):
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                seen = await line.request()
+                whole.append(seen)
+                await line.send(ok(seen.body))
+
+    whole = []
+
+    async def main():
+        async with peer(script) as server, engine() as transport:
+            stream = Stream([b"a", b"bc"])
+            request = server.request(body=stream)
+            request.length = length
+            with pytest.raises(InvalidRequest):
+                await transport.send(request)
+            assert stream.closed
+        assert not whole
+
+    run(main())

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, key, later
+from tianji_core.config.schema.pass_through import PassThroughEndpoint
 from tianji_core.config.schema.types import Flag, Names, Number, Seconds, SecretText, Text, Whole
 
 Switch = "true or false"
@@ -46,6 +47,21 @@ class GeneralSettings(Block):
         None, "Most calls at once in one process; more get 503.", usage="C", default_text="no limit"
     )
     drain_timeout: Seconds = key(30.0, "Time for calls in flight at shutdown.", usage="ours")
+    pass_through_endpoints: list[PassThroughEndpoint] = key(
+        [], "Paths whose requests are passed on as they are.", usage="B", kind="list of blocks"
+    )
+    pass_through_vendors: Names | None = key(
+        None,
+        "Providers whose own API is served under `/<provider>/…`; `[]` for none.",
+        usage="ours",
+        default_text="all",
+    )
+    pass_through_request_timeout: Seconds = key(
+        600.0, "Pass-through: time to the first byte, and longest silence.", usage="C"
+    )
+    max_pass_through_size_mb: Number = key(
+        1024.0, "Largest body that is passed through; such a body is not held in memory.", usage="ours"
+    )
 
     realtime_allowed_origins: Names = key(
         [], "Origins of web pages that may open realtime sessions, `*` for all.", usage="ours", default_text="its own"
@@ -66,6 +82,13 @@ class GeneralSettings(Block):
     database_connect_timeout: Seconds | None = key(None, "Time for a connection to open.", usage="B", default_text="5")
     database_socket_timeout: Seconds | None = key(None, "Time for a query.", usage="B", default_text="no limit")
     database_disable_prepared_statements: Flag = key(False, "For poolers without prepared statements.", usage="B")
+    store_responses: Flag | None = key(
+        None,
+        "Keep answers of Responses of vendors that do not; false: never.",
+        usage="ours",
+        default_text="those that a client wants kept; all, if a database is named",
+    )
+    responses_retention_days: Number = key(30.0, "Days for which they are kept.", usage="ours")
 
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
@@ -125,6 +148,5 @@ class GeneralSettings(Block):
     use_x_forwarded_for = later(False, "Take the caller's address from X-Forwarded-For.", kind=Switch)
     trusted_proxy_ranges = later(None, "Proxies whose X-Forwarded-For counts.", kind="list of names")
     forward_client_headers_to_llm_api = later(False, "Send the caller's x- headers on.", kind=Switch)
-    pass_through_endpoints = later(None, "Routes that are passed on as they are.", kind="list", noop=(None, []))
     key_management_system = later(None, "Where os.environ/ values are looked up first.", kind="text")
     key_management_settings = later(None, "Options of that.", kind="map")

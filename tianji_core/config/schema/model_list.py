@@ -96,6 +96,12 @@ class LitellmParams(Block):
     headers: TextMap = key({}, "Further request headers.", usage="B")
     extra_headers: TextMap = key({}, "Further request headers; wins over headers.", usage="B")
     extra_body: AnyMap = key({}, "Put into the request body as it is.", usage="B")
+    use_in_pass_through: Flag | None = key(
+        None,
+        "Lend the credential to pass-through. If any row of a provider says true, only those do.",
+        usage="C",
+        default_text="lent",
+    )
     mock_response: Any = key(None, "Answer with this and call nobody.", usage="B", kind="text")
 
     max_parallel_requests = later(None, "Calls at once.", kind="integer")

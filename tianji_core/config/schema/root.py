@@ -40,6 +40,9 @@ class Config(Block):
     environment_variables: Annotated[dict[str, SecretText], Kind("map of text")] = key(
         {}, "Variables to set before anything else.", usage="B"
     )
+    default_vertex_config: AnyMap = key(
+        {}, "vertex_project, vertex_location, vertex_credentials for `/vertex_ai/…` where no row has any.", usage="C"
+    )
     include: Names = key([], "Further files to read; relative to this one.", usage="B")
     plugins: Names = key([], "Plugin packages to load that nothing else names.", usage="ours")
 

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from urllib.parse import quote, urlencode
 
 import orjson
 from pydantic import Field
 
 from tianji_core.api.errors import BadGatewayError, UnsupportedParamsError
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
-from tianji_core.api.provider import Binary, Body, ModelRequest, Operation, ProviderSettings, StreamDecoder
+from tianji_core.api.provider import (
+    Binary,
+    Body,
+    ModelRequest,
+    Operation,
+    ProviderSettings,
+    StoredRequest,
+    StreamDecoder,
+)
 from tianji_core.openai_compat.by_responses.request import NEUTRAL, responses_request, unsayable
 from tianji_core.openai_compat.by_responses.response import chat_answer, failure
 from tianji_core.openai_compat.by_responses.stream import ResponsesDecoder
 from tianji_core.openai_compat.openai_models import OpenAIModels, adjust_params
 from tianji_core.openai_compat.provider import PATHS
 from tianji_core.translate.stops import StopCutter, stops_of
+from tianji_core.translate.surfaces.responses import COMPACTION
 
 PREFIX = "responses/"
 """Before a model's name: it is to be served through Responses."""
+COUNTED = frozenset(
+    {
+        "conversation",
+        "input",
+        "instructions",
+        "model",
+        "parallel_tool_calls",
+        "previous_response_id",
+        "reasoning",
+        "text",
+        "tool_choice",
+        "tools",
+        "truncation",
+    }
+)
+"""Members of a request that the vendor takes for counting its tokens."""
 ANTHROPICS = frozenset({"top_k"})
 """What clients of Messages send and none of these models takes: left out, as such clients do not know whom they ask."""
 MAX_USER = 64
@@ -36,7 +62,8 @@ class ByResponses(OpenAIModels):
     a dialect whose reasoning only survives there; everything else as it comes.
     """
 
-    native_dialects = frozenset({"responses"})
+    native_dialects = frozenset({"responses", COMPACTION})
+    remembers = frozenset({"responses"})
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
@@ -77,10 +104,28 @@ class ByResponses(OpenAIModels):
             supported -= frozenset(NEUTRAL)
         return supported | {"web_search_options"} if self.family(model).thinks else supported
 
+    def build_count(self, dialect: str, request: ModelRequest) -> UpstreamRequest | None:
+        if dialect != "responses":
+            return None
+        body = {name: value for name, value in request.body.items() if name in COUNTED}
+        body["model"] = self.responses_model(request.model)
+        return self.build_stored(dialect, StoredRequest("POST", ("input_tokens",), body=body))
+
     def build_native(self, dialect: str, request: ModelRequest) -> UpstreamRequest:
+        if dialect == COMPACTION:
+            body = {**request.body, "model": self.responses_model(request.model)}
+            return self.build_stored(dialect, StoredRequest("POST", ("compact",), body=body))
         self.check_credential()
         request.body["model"] = self.responses_model(request.model)
         return UpstreamRequest("POST", self.responses_url(), self._headers.copy(), orjson.dumps(request.body))
+
+    def build_stored(self, dialect: str, request: StoredRequest) -> UpstreamRequest:
+        self.check_credential()
+        url, _, query = self.responses_url().partition("?")
+        url = "/".join([url, *(quote(segment, safe="") for segment in request.path)])
+        query = "&".join(filter(None, (query, urlencode(request.query))))
+        body = b"" if request.body is None else orjson.dumps(request.body)
+        return UpstreamRequest(request.method, f"{url}?{query}" if query else url, self._headers.copy(), body)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation == "chat" and request.dialect == "messages":

@@ -13,10 +13,11 @@ import orjson
 from starlette.datastructures import FormData
 from starlette.types import Receive, Scope, Send
 
+from tianji_core.api.call import Principal
 from tianji_core.api.errors import ClientClosedError, GatewayError, InternalServerError, ServiceUnavailableError
 from tianji_core.api.provider import UPLOADS, Operation
 from tianji_core.gateway.call import Call
-from tianji_core.gateway.dialects import in_dialect
+from tianji_core.gateway.dialects import DialectCall
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
@@ -34,12 +35,14 @@ from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_call, read_dialect_call
+from tianji_core.server.routes import responses
 from tianji_core.telemetry import get_logger
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.translate.surfaces.messages import MESSAGES
 from tianji_core.translate.surfaces.responses import RESPONSES
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.responses.turn import Turn
     from tianji_core.server.app import App, Serving
 
 log = get_logger("tianji.server")
@@ -59,7 +62,7 @@ _SUFFIXES: dict[Operation, str] = {
 }
 _DIALECTS: tuple[tuple[Surface, tuple[str, ...]], ...] = (
     (MESSAGES, ("/v1/messages",)),
-    (RESPONSES, ("/v1/responses", "/responses", "/openai/v1/responses")),
+    (RESPONSES, (*responses.PATHS, *(f"{path}/compact" for path in responses.PATHS))),
 )
 _DOCS: dict[str, Doc] = {
     "chat": Doc("Chat", "ChatCompletion", body="ChatBody", stream="ChatChunk"),
@@ -78,7 +81,12 @@ _DOCS: dict[str, Doc] = {
     "messages": Doc(
         "Anthropic's Messages", "Message", body="MessagesBody", stream="MessagesEvent", error="MessagesError"
     ),
-    "responses": Doc("OpenAI's Responses", "Response", body="ResponsesBody", stream="ResponsesEvent"),
+    "responses": Doc(
+        "OpenAI's Responses; below `/compact`, a conversation made shorter",
+        "Response | Compaction",
+        body="ResponsesBody",
+        stream="ResponsesEvent",
+    ),
 }
 """What the API's document says, by operation or dialect."""
 _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:path}")
@@ -111,14 +119,15 @@ class ModelEndpoint:
                 else:
                     body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
-                if self._surface is None:
+                if self._dialect == "openai":
                     call = read_call(self._operation, scope, headers, body, principal)
+                    watch.start()
+                    reply = await serving.gateway.pipeline.run(call)
                 else:
-                    call = read_dialect_call(self._surface, scope, headers, body, principal)
-                watch.start()
-                reply = await serving.gateway.pipeline.run(call)
-                if self._surface is not None:
-                    reply = in_dialect(call, reply)
+                    asked = await self._asked(serving, scope, headers, body, principal)
+                    call = asked.call
+                    watch.start()
+                    reply = await asked.run(serving.gateway.pipeline)
                 if isinstance(reply, StreamReply):
                     answered = True
                     if PUSH in scope.get("extensions", ()):
@@ -156,10 +165,32 @@ class ModelEndpoint:
                 if form is not None:
                     await form.close()
 
+    async def _asked(
+        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
+    ) -> DialectCall:
+        """The call of a client that speaks another dialect."""
+        assert self._surface is not None  # noqa: S101 - see __init__
+        return DialectCall(read_dialect_call(self._surface, scope, headers, body, principal))
+
     def _told(self, error: GatewayError) -> Any:
         """The body of a failed call; where streams are arrays, their errors stand in one as well."""
         body = error_body(error, self._dialect)
         return [body] if self._surface is not None and self._surface.in_array else body
+
+
+class ResponsesEndpoint(ModelEndpoint):
+    """The endpoint of Responses, which follow one another and can be asked for again."""
+
+    async def _asked(
+        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
+    ) -> DialectCall:
+        memory = serving.gateway.responses
+        turn: Turn = await (memory.compaction if scope["path"].endswith("/compact") else memory.turn)(body, principal)
+        return turn.begin(read_dialect_call(turn, scope, headers, turn.body, principal))
+
+
+def _endpoint(app: App, surface: Surface) -> ModelEndpoint:
+    return (ResponsesEndpoint if surface is RESPONSES else ModelEndpoint)(app, "chat", surface)
 
 
 def _written(reply: Reply) -> tuple[RawHeader, bytes]:
@@ -220,7 +251,7 @@ def hot_routes(app: App) -> Iterator[tuple[str, ModelEndpoint]]:
         if operation == "rerank":
             yield "/v2/rerank", endpoint
     for surface, paths in _DIALECTS:
-        endpoint = ModelEndpoint(app, "chat", surface)
+        endpoint = _endpoint(app, surface)
         for path in paths:
             yield path, endpoint
 
@@ -233,7 +264,7 @@ def routes(app: App) -> list[GuardedRoute]:
         prefixes = (*_PREFIXES, "/v2") if operation == "rerank" else _PREFIXES
         found += [_route(prefix + suffix, endpoint, _DOCS[operation]) for prefix in prefixes]
     for surface, paths in _DIALECTS:
-        endpoint = ModelEndpoint(app, "chat", surface)
+        endpoint = _endpoint(app, surface)
         found += [_route(path, endpoint, _DOCS[surface.name]) for path in paths]
     return found
 

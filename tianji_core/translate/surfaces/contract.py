@@ -13,8 +13,9 @@ from tianji_core.wire.openai import CHAT_PARAMS
 class Events(Protocol):
     """Writes one stream in the dialect."""
 
-    number: int
-    """The number that the next event has, where the dialect numbers its events."""
+    @property
+    def number(self) -> int:
+        """The number that the next event has, where the dialect numbers its events."""
 
     def write(self, chunk: Body) -> bytes:
         """The events that a chat chunk brings; may be empty."""
@@ -28,8 +29,10 @@ class NativeStream(Protocol):
 
     error: Body | None
     """The event by which the vendor told a failure."""
-    number: int
-    """As in `Events`."""
+
+    @property
+    def number(self) -> int:
+        """As in `Events`."""
 
     @property
     def complete(self) -> bool:
@@ -62,6 +65,10 @@ class Surface(ABC):
     @abstractmethod
     def to_chat(self, body: Body) -> Body:
         """The chat request that asks for the same. Raises BadRequestError."""
+
+    def for_vendor(self, body: Body, deployment_id: str) -> Body:
+        """A request in the dialect for one that speaks it: without what only other vendors could read."""
+        return body
 
     def check_sayable(self, body: Body) -> None:
         """Raises BadRequestError for what only a vendor that speaks the dialect has; asked before another one is."""

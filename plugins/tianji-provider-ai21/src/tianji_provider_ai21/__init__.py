@@ -49,6 +49,7 @@ class AI21Chat(AI21):
     """The same under LiteLLM's older name."""
 
     name = "ai21_chat"
+    route_name = "ai21"
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 import orjson
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from tianji_core.api.errors import AuthenticationError, GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import (
     Body,
     Capabilities,
@@ -27,12 +29,16 @@ from tianji_core.translate.anthropic.native import counted, inline_native, nativ
 from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
+from tianji_core.translate.urls import below
 
 DEFAULT_BASE = "https://api.anthropic.com"
 VERSION = "2023-06-01"
 OAUTH_BETA = "oauth-2025-04-20"
 OAUTH_PREFIX = "sk-ant-oat"
 """How a token of a subscription begins: it goes as a bearer token, with a beta of its own."""
+VERSION_HEADER = "anthropic-version"
+_NAMES_ITS_MODEL = re.compile(r"(/v1)?/(messages|messages/count_tokens|complete)")
+"""Paths whose body names the one model that answers."""
 
 
 class AnthropicSettings(ProviderSettings):
@@ -68,12 +74,14 @@ class AnthropicProvider(Provider):
     api_key_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
     api_base_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")
     forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
+    pass_through_headers: ClassVar[tuple[str, ...]] = (HEADER, VERSION_HEADER)
+    error_dialect: ClassVar[str] = "messages"
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
         self._points = settings.cache_control_injection_points if isinstance(settings, AnthropicSettings) else ()
         self._url = messages_url(settings.api_base or settings.env(*self.api_base_env) or DEFAULT_BASE)
-        fields = {"content-type": "application/json", "anthropic-version": VERSION}
+        fields = {"content-type": "application/json", VERSION_HEADER: VERSION}
         fields.update(self._credentials())
         extra = {name.lower(): value for name, value in settings.extra_headers.items()}
         self._betas = join_betas(fields.pop(HEADER, None), extra.pop(HEADER, None))
@@ -125,6 +133,21 @@ class AnthropicProvider(Provider):
     def _post(self, url: str, body: Body, betas: str) -> UpstreamRequest:
         headers = [*self._headers, (HEADER, betas)] if betas else self._headers.copy()
         return UpstreamRequest("POST", url, headers, orjson.dumps(body))
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        self._check_key()
+        asked = dict(request.headers)
+        fields = dict(self._headers)
+        del fields["content-type"]
+        if fields[VERSION_HEADER] == VERSION:  # of ours, not of the row's
+            fields[VERSION_HEADER] = asked.get(VERSION_HEADER, VERSION)
+        if betas := join_betas(self._betas, *(value for name, value in request.headers if name == HEADER)):
+            fields[HEADER] = betas
+        return request.to(below(self._url.removesuffix("/messages"), request.path), fields.items())
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        only = request.method == "POST" and _NAMES_ITS_MODEL.fullmatch(request.path) is not None
+        return Named(models_in(request.json), only)
 
     def _check_key(self) -> None:
         if not self._has_key:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tianji_core.api.errors import BadRequestError, GatewayError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import PassThrough
 from tianji_core.api.provider import Binary, Body, Capabilities, Feature, ModelRequest, Operation, StreamDecoder
 from tianji_core.openai_compat import OpenAIModels
 from tianji_core.openai_compat.azure import AzureHosted
@@ -22,9 +23,10 @@ from tianji_core.translate.anthropic.models import supported_params as claude_pa
 from tianji_core.translate.anthropic.native import inline_native
 from tianji_core.translate.entra import EntraSettings
 from tianji_core.translate.rerank import document_text, rerank_answer
+from tianji_core.translate.urls import below
 from tianji_core.wire.openai import PARAMS
 from tianji_provider_azure_ai import claude
-from tianji_provider_azure_ai.address import Address, address_of
+from tianji_provider_azure_ai.address import DEFAULT_VERSION, Address, address_of
 
 OPENAI_NAMES = ("gpt-3", "gpt-4", "gpt-5", "gpt-6", "chatgpt", "o1", "o3", "o4", "model-router")
 OPEN = Family("", lacks=frozenset())
@@ -47,6 +49,7 @@ class AzureAI(AzureHosted, OpenAIModels):
     api_key_env = ("AZURE_AI_API_KEY",)
     api_base_env = ("AZURE_AI_API_BASE",)
     forward_headers = frozenset({HEADER})
+    pass_through_headers = ("openai-beta", "extra-parameters", "x-ms-client-request-id", HEADER, "anthropic-version")
     native_dialects = frozenset({"messages"})
     counts_chat = True
     capabilities: ClassVar[Capabilities] = OpenAIModels.capabilities.having(
@@ -156,6 +159,16 @@ class AzureAI(AzureHosted, OpenAIModels):
         if claude.is_error(body):
             return parse_claude_error(status, headers, body, self.name)
         return super().parse_error(status, headers, body)
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        self.check_credential()
+        address, fields = self.address, self.pass_through_fields()
+        url = below(address.resource, request.path)
+        if request.path.startswith("/models/") and "api-version=" not in request.query:
+            url += address.query or f"?api-version={DEFAULT_VERSION}"
+        if request.path.startswith("/anthropic/"):
+            fields = [("x-api-key" if name == "api-key" else name, value) for name, value in fields]
+        return request.to(url, fields)
 
 
 def _items(body: Body) -> list[Any]:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.openai_compat.provider import PATHS
-from tianji_core.translate.urls import websocket_url
+from tianji_core.translate.urls import below, websocket_url
 
 DEFAULT_VERSION = "2025-02-01-preview"
 UNDATED = frozenset({"v1", "latest", "preview"})
@@ -55,6 +55,18 @@ class Address:
             return f"{self.root}/responses{self.query}"
         resource, found, _ = self.root.partition(DEPLOYMENTS)
         return f"{resource}/openai/responses{self.query}" if found else f"{self.root}responses{self.query}"
+
+    def pass_through(self, path: str, query: str) -> str:
+        """Where a path of the resource's own API is, with the API version where that needs one and `query` has none."""
+        resource, _, rest = self.root.partition("/openai/")
+        url = below(f"{resource}/openai" if rest else resource, path)
+        named = dict(parse_qsl(self.query[1:]))
+        if "/openai/v1/" not in f"{url}/":
+            named.setdefault("api-version", DEFAULT_VERSION)
+        elif self.dated:
+            del named["api-version"]
+        given = dict(parse_qsl(query, keep_blank_values=True))
+        return url + _query({name: value for name, value in named.items() if name not in given})
 
     def realtime(self, deployment: str, intent: str | None) -> str:
         """The address of realtime sessions, which belongs to the resource too. Sessions that only transcribe name their

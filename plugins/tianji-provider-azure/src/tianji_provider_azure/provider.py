@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import ClassVar
+from urllib.parse import unquote
 
 from pydantic import Field
 
 from tianji_core.api.errors import UnsupportedParamsError
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import Binary, Body, Capabilities, ModelRequest, Operation, StreamDecoder
 from tianji_core.openai_compat.azure import AzureHosted
 from tianji_core.openai_compat.by_responses import ByResponses, ByResponsesSettings
@@ -17,6 +20,12 @@ from tianji_core.openai_compat.provider import PATHS
 from tianji_core.translate.entra import EntraSettings
 from tianji_provider_azure.address import Address, address_of
 from tianji_provider_azure.structured import SchemaDecoder, answer_from_tool, ask_by_tool, asked_by_tool, schema_of
+
+_DEPLOYMENT = re.compile(
+    r"(?:/openai)?/deployments/([^/]+)/"
+    r"(?:chat/completions|completions|embeddings|images/(?:generations|edits)|audio/(?:speech|transcriptions|translations))"
+)
+"""Paths that say which deployment answers, whatever the body says."""
 
 HINTS = {"o_series/": "o3", "gpt5_series/": "gpt-5"}
 """Prefixes of deployments that say which models are behind them, and a model of that kind."""
@@ -46,6 +55,7 @@ class Azure(AzureHosted, ByResponses):
 
     patch_markers = (b'"prompt_filter_results"',)
     chunks: ClassVar[str] = "chat.completion.chunk"
+    pass_through_headers = ("openai-beta", "x-ms-client-request-id", "x-ms-oai-*")
 
     @cached_property
     def address(self) -> Address:
@@ -139,11 +149,26 @@ class Azure(AzureHosted, ByResponses):
             return SchemaDecoder(self.parse_error)
         return super().stream_decoder(request)
 
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        self.check_credential()
+        return request.to(self.address.pass_through(request.path, request.query), self.pass_through_fields())
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        found = _DEPLOYMENT.fullmatch(request.path)
+        if found is None:
+            return super().pass_through_models(request)
+        inside = {name for name in models_in(request.json) if request.json is None or name != request.json.get("model")}
+        return Named((unquote(found[1]), *sorted(inside)), request.method == "POST")
+
+    def pass_through_id(self, model: str) -> str:
+        return deployment_of(super().responses_model(model))
+
 
 class AzureText(Azure):
     """Azure's completions endpoint, for the models that have nothing else."""
 
     name = "azure_text"
+    route_name = "azure"
     capabilities = Capabilities.of("completions", features=("streaming",))
     native_dialects = frozenset()
     chunks = "text_completion"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
 from tianji_core.api.errors import BadRequestError, GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Meter, Named, PassThrough, models_in
 from tianji_core.api.provider import (
     Body,
     Capabilities,
@@ -34,6 +36,7 @@ from tianji_provider_bedrock import embeddings, images, rerank
 from tianji_provider_bedrock.credentials import CredentialSource
 from tianji_provider_bedrock.errors import parse_error
 from tianji_provider_bedrock.invoke import InvokeDecoder, InvokeUnwrapper, chat_to_invoke, native_to_invoke, to_count
+from tianji_provider_bedrock.meter import meter_of
 from tianji_provider_bedrock.models import Target, parse_model, traits
 from tianji_provider_bedrock.regions import domain, partition, region_of, settled_region, usual_region
 from tianji_provider_bedrock.request import chat_to_converse, supported_params
@@ -41,6 +44,21 @@ from tianji_provider_bedrock.response import ReplyContext, parse_converse
 from tianji_provider_bedrock.settings import BedrockSettings
 from tianji_provider_bedrock.sigv4 import load, loaded, sign
 from tianji_provider_bedrock.stream import ConverseDecoder
+
+_CALL = re.compile(r"/model/([^/]+)/(converse|converse-stream|invoke|invoke-with-response-stream|count-tokens)")
+"""Paths that name the model that answers."""
+_AGENTS = (
+    "/agents/",
+    "/flows/",
+    "/generateQuery",
+    "/knowledgebases/",
+    "/optimize-prompt",
+    "/rerank",
+    "/retrieve",
+    "/sess",
+)
+_RUNTIME = ("/model/", "/guardrail/", "/async-invoke")
+"""Beginnings of paths, by the service that has them; the rest is the control plane's (AWS General Reference)."""
 
 AT_ONCE = 8
 """Requests of one call that are under way together, where a model takes one input for each."""
@@ -75,6 +93,8 @@ class Bedrock(Provider):
     api_key_env: ClassVar[tuple[str, ...]] = ("AWS_BEARER_TOKEN_BEDROCK",)
     api_base_env: ClassVar[tuple[str, ...]] = ("AWS_BEDROCK_RUNTIME_ENDPOINT",)
     forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
+    pass_through_headers: ClassVar[tuple[str, ...]] = ("x-amzn-bedrock-*",)
+    pass_through_signs: ClassVar[bool] = True
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
@@ -226,10 +246,13 @@ class Bedrock(Provider):
             model if model.startswith("arn:") else f"arn:{partition(region)}:bedrock:{region}::foundation-model/{model}"
         )
         body = orjson.dumps(rerank.build_rerank(request.body, arn))
-        signs = self._own.explicit_credentials() or self._own.env("AWS_ACCESS_KEY_ID")
-        # The agent runtime takes no API keys: where there is something to sign with, that counts.
+        signs = self._signs()
         headers = [field for field in self._headers if not signs or field[0] != "authorization"]
         return UpstreamRequest("POST", f"{self._host('bedrock-agent-runtime', target)}/rerank", headers, body)
+
+    def _signs(self) -> bool:
+        """Whether there is something to sign with. The agent runtime takes no API keys: there that counts."""
+        return self._own.explicit_credentials() or bool(self._own.env("AWS_ACCESS_KEY_ID"))
 
     # -- answers -----------------------------------------------------------------------------------------------
 
@@ -285,11 +308,38 @@ class Bedrock(Provider):
     def _claude_context(self, request: ModelRequest) -> ClaudeContext:
         return ClaudeContext.of(request.body, parse_model(request.model).name, self.name)
 
+    # -- pass-through ------------------------------------------------------------------------------------------
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        """The host follows from the path; the region is the row's, whatever an ARN in the path says."""
+        path = request.path
+        service = "bedrock-runtime" if path.startswith(_RUNTIME) else "bedrock"
+        if path.startswith(_AGENTS):
+            service = "bedrock-agent-runtime"
+        host = self._host(service, Target("", "", None, "converse"))
+        left_out = {"content-type"}
+        if service == "bedrock-agent-runtime" and self._signs():
+            left_out.add("authorization")
+        return request.to(host + path, [field for field in self._headers if field[0] not in left_out])
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        found = _CALL.fullmatch(request.path)
+        if found is None or request.method != "POST":
+            return Named(models_in(request.json))
+        return Named((unquote(found[1]),), True)
+
+    def pass_through_id(self, model: str) -> str:
+        return self._own.model_id or parse_model(model).id
+
+    def pass_through_meter(self, request: PassThrough, headers: Headers) -> Meter | None:
+        return meter_of(headers)
+
 
 class BedrockConverse(Bedrock):
     """The same by the name that LiteLLM's price map has for it."""
 
     name: ClassVar[str] = "bedrock_converse"
+    route_name: ClassVar[str] = "bedrock"
 
 
 def _betas(request: ModelRequest) -> str:

@@ -18,8 +18,9 @@ from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, Body, Capabilities, ModelRequest, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible, classify
 from tianji_core.openai_compat.params import COHERE_ONLY_RERANK, OPENAI_ONLY
+from tianji_core.openai_compat.provider import NAMES_ITS_MODEL
 from tianji_core.openai_compat.reasoning import rename_reasoning
-from tianji_core.translate.urls import model_path
+from tianji_core.translate.urls import below, model_path
 from tianji_core.wire.openai import PARAMS
 from tianji_provider_cloudflare.native import image_answer, image_body, ranking_answer, ranking_body
 
@@ -98,6 +99,12 @@ class Cloudflare(OpenAICompatible):
         if any(text in error.message.lower() for text in _CONTEXT_TEXTS):
             return classify(400, error.message, code="context_length_exceeded", provider=self.name, headers=headers)
         return error
+
+    def pass_through_url(self, path: str) -> str:
+        """OpenAI's paths, `/ai/run/…`, or `/run/…`, of this account and no other."""
+        if NAMES_ITS_MODEL.fullmatch(path):
+            return super().pass_through_url(path)
+        return below(self.api_base.removesuffix("/v1"), path)
 
     def patch_response(self, body: Body) -> None:
         rename_reasoning(body, "message")

@@ -8,6 +8,7 @@ import orjson
 
 from tianji_core.api.errors import AuthenticationError, BadGatewayError, GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Meter, Named, PassThrough, models_in
 from tianji_core.api.provider import (
     Binary,
     Body,
@@ -18,8 +19,11 @@ from tianji_core.api.provider import (
     ProviderSettings,
     StreamDecoder,
 )
+from tianji_core.translate.meters import meter_for
 from tianji_core.translate.rerank import document_text, rerank_answer
+from tianji_core.translate.urls import below
 from tianji_core.wire.openai import PARAMS
+from tianji_provider_cohere.counts import CohereCounts
 from tianji_provider_cohere.embed import embed_answer, embed_body
 from tianji_provider_cohere.errors import parse_error
 from tianji_provider_cohere.request import chat_body, thinks
@@ -33,6 +37,9 @@ _PATH = re.compile(r"/v[12](/(chat|embed|rerank))?$")
 
 _OF_V1 = frozenset({"max_chunks_per_doc", "rank_fields", "return_documents"})
 """Parameters of rerank that version 2 lacks; with one of them version 1 is asked, which answers in the same form."""
+
+_NAMES_ITS_MODEL = re.compile(r"(/v[12])?/(chat|embed|rerank|generate|summarize|classify)")
+"""Paths whose body names the one model that answers."""
 
 CHAT_PARAMS = frozenset(
     """
@@ -48,6 +55,7 @@ class Cohere(Provider):
     name = "cohere"
     api_key_env = ("COHERE_API_KEY", "CO_API_KEY")
     api_base_env = ("COHERE_API_BASE",)
+    pass_through_headers = ("x-client-name",)
     capabilities = Capabilities.of(
         "chat",
         "embeddings",
@@ -83,11 +91,7 @@ class Cohere(Provider):
         path = PATHS.get(request.operation)
         if path is None:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        if not self.api_key:
-            names = " or ".join(self.api_key_env)
-            raise AuthenticationError(
-                f"No API key for provider {self.name!r}: set api_key or {names}.", provider=self.name
-            )
+        self._check_key()
         body = request.body
         if request.operation == "chat":
             body = chat_body(request)
@@ -121,8 +125,29 @@ class Cohere(Provider):
     def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         return parse_error(status, headers, body, self.name)
 
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        self._check_key()
+        fields = [field for field in self._headers if field[0] != "content-type"]
+        return request.to(below(f"{self.api_base}/v2", request.path), fields)
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        named = request.json is not None and isinstance(request.json.get("model"), str)
+        only = request.method == "POST" and named and _NAMES_ITS_MODEL.fullmatch(request.path) is not None
+        return Named(models_in(request.json), only)
+
+    def pass_through_meter(self, request: PassThrough, headers: Headers) -> Meter | None:
+        return meter_for(headers.get("content-type"), CohereCounts())
+
+    def _check_key(self) -> None:
+        if not self.api_key:
+            names = " or ".join(self.api_key_env)
+            raise AuthenticationError(
+                f"No API key for provider {self.name!r}: set api_key or {names}.", provider=self.name
+            )
+
 
 class CohereChat(Cohere):
     """The same under the name that LiteLLM's configs have for chat."""
 
     name = "cohere_chat"
+    route_name = "cohere"

@@ -10,6 +10,7 @@ from tianji_core.api.provider import Body, ModelRequest, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.params import OPENAI_ONLY
 from tianji_core.openai_compat.usage import count_cached
+from tianji_core.translate.urls import below
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
@@ -58,6 +59,10 @@ class DeepSeek(OpenAICompatible):
         if _starved(chunk):
             chunk["error"] = {"message": "The provider ran out of resources.", "type": STARVED, "code": "503"}
         count_cached(chunk.get("usage"), "prompt_cache_hit_tokens")
+
+    def pass_through_url(self, path: str) -> str:
+        """From the root, where Anthropic's format is too; `/beta` is a client's to ask for."""
+        return below(self.api_base.removesuffix("/beta"), path)
 
 
 def _thinks(request: ModelRequest) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Capabilities, LocalReply, ModelRequest, ProviderSettings
+from tianji_core.api.provider import Capabilities, LocalReply, ModelRequest, Provider, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_provider_echo import script, shapes, vectors
 
@@ -55,6 +55,8 @@ class Echo(OpenAICompatible):
             "n",
         ),
     )
+
+    build_pass_through = Provider.build_pass_through  # there is nobody to pass anything to
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)

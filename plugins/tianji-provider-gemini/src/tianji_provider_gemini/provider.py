@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import orjson
 from pydantic import Field
 
 from tianji_core.api.errors import AuthenticationError, GatewayError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import (
     Binary,
     Body,
@@ -27,9 +29,17 @@ from tianji_core.translate.gemini.media import is_read_by_google
 from tianji_core.translate.gemini.response import ReplyContext
 from tianji_core.translate.gemini.stream import GeminiStreamDecoder
 from tianji_core.translate.media import inline_media, needs_download
+from tianji_core.translate.urls import below
 
 HOST = "https://generativelanguage.googleapis.com"
 VERSION = "v1beta"
+_VERSIONED = re.compile(r"/v\d[a-z0-9]*$")
+_TRANSFERS = ("/upload/", "/download/")
+"""Paths of files' content, where the version comes second."""
+_CALL = re.compile(
+    r"(?:/v\d[a-z0-9]*)?/(?:models|tunedModels)/([^/:]+):"
+    r"(?:generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict|predictLongRunning)"
+)
 
 
 class GeminiSettings(ProviderSettings):
@@ -46,6 +56,8 @@ class GeminiProvider(Provider):
     capabilities: ClassVar[Capabilities] = operations.CAPABILITIES
     api_key_env: ClassVar[tuple[str, ...]] = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
     api_base_env: ClassVar[tuple[str, ...]] = ("GEMINI_API_BASE",)
+    pass_through_headers: ClassVar[tuple[str, ...]] = ("x-goog-api-client", "x-goog-fieldmask", "x-goog-upload-*")
+    error_dialect: ClassVar[str] = "gemini"
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
@@ -83,11 +95,7 @@ class GeminiProvider(Provider):
         return int(answer["totalTokens"])
 
     def _request(self, model: str, asked: operations.Asked) -> UpstreamRequest:
-        if not self.api_key:
-            raise AuthenticationError(
-                f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
-                provider=self.name,
-            )
+        self._check_key()
         url = f"{self.api_base}/{model_path(model)}:{asked.method}"
         return UpstreamRequest(
             "POST", f"{url}?{asked.query}" if asked.query else url, self._headers.copy(), orjson.dumps(asked.body)
@@ -101,6 +109,30 @@ class GeminiProvider(Provider):
 
     def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         return parse_error(status, headers, body, self.name)
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        self._check_key()
+        base = self.api_base
+        if request.path.startswith(_TRANSFERS):
+            base = _VERSIONED.sub("", base)
+        fields = [field for field in self._headers if field[0] != "content-type"]
+        return request.to(below(base, request.path), fields)
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        found = _CALL.fullmatch(request.path)
+        inside = [name.removeprefix("models/") for name in models_in(request.json)]
+        names = [unquote(found[1]), *inside] if found is not None else inside
+        return Named(tuple(dict.fromkeys(names)), found is not None and request.method == "POST")
+
+    def pass_through_id(self, model: str) -> str:
+        return model.removeprefix("models/").removeprefix("tunedModels/")
+
+    def _check_key(self) -> None:
+        if not self.api_key:
+            raise AuthenticationError(
+                f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
+                provider=self.name,
+            )
 
 
 def base_url(base: str, version: str) -> str:

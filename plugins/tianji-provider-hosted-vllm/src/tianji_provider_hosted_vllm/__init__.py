@@ -8,15 +8,23 @@ from tianji_core import hookimpl
 from tianji_core.api.provider import Body, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.reasoning import rename_reasoning
+from tianji_core.translate.urls import below
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
+
+
+AT_THE_ROOT = frozenset(
+    {"classify", "detokenize", "health", "invocations", "ping", "pooling", "rerank", "score", "tokenize", "version"}
+)
+"""vLLM's own paths, that stand beside `/v1` and are fit for callers: what steers a server stands there too."""
 
 
 class HostedVLLM(OpenAICompatible):
     """vLLM: OpenAI's API at the operator's own address, often without a key; reasoning under two names."""
 
     name = "hosted_vllm"
+    route_name = "vllm"
     key_required = False
     api_key_env = ("HOSTED_VLLM_API_KEY",)
     api_base_env = ("HOSTED_VLLM_API_BASE",)
@@ -31,6 +39,11 @@ class HostedVLLM(OpenAICompatible):
 
     def patch_chunk(self, chunk: Body) -> None:
         rename_reasoning(chunk, "delta")
+
+    def pass_through_url(self, path: str) -> str:
+        if path[1:] in AT_THE_ROOT:
+            return below(self.api_base.removesuffix("/v1"), path)
+        return super().pass_through_url(path)
 
 
 @hookimpl

@@ -23,6 +23,7 @@ class CodestralText(Codestral):
     """Fill in the middle: `prompt` before it, `suffix` after it. Answers have the form of chat."""
 
     name = "text-completion-codestral"
+    route_name = "codestral"
     patch_markers = (b'"choices"',)
     capabilities = Capabilities.of("completions", features=("streaming",))
 

@@ -8,6 +8,7 @@ import orjson
 
 from tianji_core.api.errors import BadGatewayError, GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Meter, PassThrough
 from tianji_core.api.provider import (
     Body,
     Capabilities,
@@ -21,6 +22,8 @@ from tianji_core.openai_compat.errors import classify, parse_error
 from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion
 from tianji_core.translate.embeddings import embeddings_answer
 from tianji_core.translate.media import inline_media, needs_download
+from tianji_core.translate.meters import meter_for
+from tianji_provider_ollama.counts import OllamaCounts
 from tianji_provider_ollama.messages import has_tools
 from tianji_provider_ollama.request import (
     CHAT_PARAMS,
@@ -93,6 +96,13 @@ class Ollama(Provider):
             path, body = "/api/chat", chat_body(request.body, stream=request.stream, drop=request.drop_params)
         return UpstreamRequest("POST", self.api_base + path, self._headers.copy(), orjson.dumps(body))
 
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        fields = [field for field in self._headers if field[0] != "content-type"]
+        return request.to(self.api_base + request.path, fields)
+
+    def pass_through_meter(self, request: PassThrough, headers: Headers) -> Meter | None:
+        return meter_for(headers.get("content-type"), OllamaCounts())
+
     def prompts(self, body: Body) -> bool:
         """Whether a chat goes out as one prompt."""
         return not has_tools(body)
@@ -134,6 +144,7 @@ class OllamaChat(Ollama):
     """Messages to `/api/chat`, where the model's own template is applied to them."""
 
     name: ClassVar[str] = "ollama_chat"
+    route_name: ClassVar[str] = "ollama"
     capabilities: ClassVar[Capabilities] = Ollama.capabilities.lacking(operations=("completions",))
 
     def prompts(self, body: Body) -> bool:

@@ -66,6 +66,7 @@ class OpenAIText(OpenAI):
     """OpenAI's completions endpoint, for the models that have nothing else."""
 
     name = "text-completion-openai"
+    route_name = "openai"
     capabilities = Capabilities.of("completions", features=("streaming",))
     native_dialects = frozenset()
 

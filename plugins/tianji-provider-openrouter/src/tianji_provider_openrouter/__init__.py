@@ -23,6 +23,7 @@ class OpenRouter(OpenAICompatible):
     """OpenRouter: state of reasoning that has to come back, errors of the vendors behind it."""
 
     name = "openrouter"
+    pass_through_headers = ("http-referer", "x-title")
     default_base = "https://openrouter.ai/api/v1"
     api_key_env = ("OPENROUTER_API_KEY", "OR_API_KEY")
     api_base_env = ("OPENROUTER_API_BASE",)

@@ -19,6 +19,7 @@ from tianji_core.api.errors import (
     UnsupportedCapabilityError,
 )
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import PassThrough
 from tianji_core.api.provider import (
     Body,
     Capabilities,
@@ -30,6 +31,7 @@ from tianji_core.api.provider import (
     StreamDecoder,
 )
 from tianji_core.translate.media import data_uri
+from tianji_core.translate.urls import below
 from tianji_provider_replicate import prediction
 from tianji_provider_replicate.models import inputs_of, target_of
 from tianji_provider_replicate.request import CHAT_PARAMS, IMAGES_PARAMS, chat_input, image_input
@@ -80,11 +82,7 @@ class Replicate(Provider):
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation not in self.capabilities.operations:
             raise UnsupportedCapabilityError(f"Provider {self.name!r} has no {request.operation}.", provider=self.name)
-        if not any(name == "authorization" for name, _ in self._headers):
-            raise AuthenticationError(
-                f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
-                provider=self.name,
-            )
+        self._check_key()
         target = target_of(request.model)
         chat = request.operation == "chat"
         body: Body = {
@@ -114,6 +112,18 @@ class Replicate(Provider):
         if request.operation == "images" and request.body.get("response_format") == "b64_json":
             return await self._with_files(reply, network)
         return reply
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        self._check_key()
+        fields = [field for field in self._headers if field[0] != "content-type"]
+        return request.to(below(self.api_base, request.path), fields)
+
+    def _check_key(self) -> None:
+        if not any(name == "authorization" for name, _ in self._headers):
+            raise AuthenticationError(
+                f"No API key for provider {self.name!r}: set api_key or {' or '.join(self.api_key_env)}.",
+                provider=self.name,
+            )
 
     def parse_response(self, request: ModelRequest, reply: UpstreamReply) -> Body:
         found = prediction.read(reply.body)

@@ -8,14 +8,18 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from tianji_core.api.errors import AuthenticationError
+from tianji_core.api.errors import AuthenticationError, BadRequestError
 
 DEFAULT_LOCATION = "us-central1"
+UNKNOWN = "-"
+"""In place of a project; no project has this name."""
 _LOCATION = re.compile(r"[a-z0-9-]+")
 _VERSION = re.compile(r"/v1(beta1)?$")
 _GLOBAL = re.compile(r"gemini-([3-9]|embedding-[2-9])|(zai-org|moonshotai|minimaxai)/|deepseek-ai/deepseek-v3\.2")
+_PLACED = re.compile(r"/projects/[^/]+/locations/[^/]+(?=/|$)")
 _PROJECT = re.compile(r"/projects/[^/]+/locations/[^/]+$")
 _TARGET = re.compile(r"/projects/[^/]+/locations/[^/]+/(publishers|endpoints)/")
+_ASKED = re.compile(r"(?:/(v\d[a-z0-9]*))?(?:/projects/[^/]+)?(?:/locations/([^/]+))?(/.*)")
 _METHOD = re.compile(r":[A-Za-z]+$")
 _ROUTE = re.compile(r"(?<=/)(chat/completions|embeddings)$")
 
@@ -73,6 +77,23 @@ class Place:
             start = f"/projects/{quote(self.needed_project(), safe='')}/locations/{self.location}"
         root = self.root if _VERSION.search(self.root) else f"{self.root}/{version}"
         return f"{root}{start}/{path}{end}"
+
+    def pass_through_url(self, path: str) -> str:
+        """Where a path of the API is that clients ask for. The project is always ours; the location is theirs, if they
+        name one. A project that is still to be found out is written UNKNOWN. Raises BadRequestError.
+        """
+        asked = _ASKED.fullmatch(path)
+        if asked is None or "/projects/" in asked[3] or (asked[2] and not _LOCATION.fullmatch(asked[2])):
+            raise BadRequestError("Vertex AI has no such path.")
+        version, location, rest = asked[1] or "v1", asked[2] or self.location, asked[3]
+        base = self._base
+        if base is not None and (placed := _PLACED.search(base)) is not None:
+            return base[: placed.end()] + rest
+        root = _VERSION.sub("", base) if base is not None else self.root if self._keyed else host_of(location)
+        if self._keyed and self.project is None:
+            return f"{root}/{version}{rest}"
+        project = quote(self.project, safe="") if self.project else UNKNOWN
+        return f"{root}/{version}/projects/{project}/locations/{location}{rest}"
 
     def ranking_url(self) -> str:
         """The address of the ranking API, which belongs to another service and is global."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import re
 from typing import ClassVar
+from urllib.parse import quote, unquote
 
 import orjson
 
 from tianji_core.api.errors import GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import (
     Binary,
     Body,
@@ -34,13 +36,19 @@ from tianji_core.translate.shapes import as_object
 from tianji_provider_vertex_ai import claude, embeddings, partners, predicted
 from tianji_provider_vertex_ai.credentials import Credential, credential_of
 from tianji_provider_vertex_ai.google import Google, bare_name
-from tianji_provider_vertex_ai.places import Place, default_location
+from tianji_provider_vertex_ai.places import UNKNOWN, Place, default_location
 from tianji_provider_vertex_ai.publisher import Publisher
 from tianji_provider_vertex_ai.ranking import Ranking
 from tianji_provider_vertex_ai.settings import VertexSettings
 
 AT_ONCE = 8
 """Texts that are embedded at the same time, where a model takes one for each request."""
+_CALL = re.compile(
+    r"/publishers/([^/]+)/models/([^/:]+):(?:generateContent|streamGenerateContent|rawPredict|streamRawPredict|predict"
+    r"|predictLongRunning|serverStreamingPredict|countTokens|computeTokens|embedContent)$"
+)
+_OPENAI_CALL = re.compile(r"/endpoints/openapi/(chat/completions|embeddings)$")
+_UNKNOWN = f"/projects/{UNKNOWN}/"
 _OPEN_MODEL = re.compile(r"(?!google/|gemini/|bge/)[a-z0-9-]+/|.*-maas$")
 
 
@@ -54,6 +62,8 @@ class VertexProvider(Provider):
     capabilities: ClassVar[Capabilities] = operations.CAPABILITIES.having(operations=("rerank",))
     api_base_env: ClassVar[tuple[str, ...]] = ("VERTEXAI_API_BASE", "VERTEX_API_BASE")
     forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
+    pass_through_headers: ClassVar[tuple[str, ...]] = ("x-goog-api-client", "x-goog-fieldmask", HEADER)
+    error_dialect: ClassVar[str] = "gemini"
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)
@@ -127,6 +137,11 @@ class VertexProvider(Provider):
     async def authorize(self, request: UpstreamRequest, network: Network) -> UpstreamRequest:
         """Put the token on, unless the config brings its own."""
         credential = self._credential
+        if _UNKNOWN in request.url:  # only pass-through is built before the project is known
+            if self._place.project is None and credential is not None:
+                self._place.project = await credential.find_project(network)
+            project = quote(self._place.needed_project(), safe="")
+            request.url = request.url.replace(_UNKNOWN, f"/projects/{project}/", 1)
         if credential is not None and "authorization" not in self._extra:
             token = await self._tokens.get(lambda: credential.token(network))
             request.headers = [*request.headers, ("authorization", f"Bearer {token}")]
@@ -186,6 +201,31 @@ class VertexProvider(Provider):
             return parse_error(status, headers, body, self.name)
         return parse_openai_error(status, headers, body, self.name)
 
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        fields = dict(self._extra)
+        asked = [value for name, value in request.headers if name == HEADER]
+        if betas := join_betas(self._extra.get(HEADER), *asked):
+            fields[HEADER] = betas
+        if self.api_key:
+            fields.setdefault("x-goog-api-key", self.api_key)
+        elif self._credential is not None and self._credential.quota_project:
+            fields.setdefault("x-goog-user-project", self._credential.quota_project)
+        return request.to(self._place.pass_through_url(request.path), fields.items())
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        """Models as rows name them: those of others than Google and Anthropic with their publisher in front."""
+        inside = [name.rpartition("/models/")[2].removeprefix("google/") for name in models_in(request.json)]
+        if found := _CALL.search(request.path):
+            publisher, model = unquote(found[1]), unquote(found[2])
+            named = model if publisher in ("google", "anthropic") else f"{publisher}/{model}"
+            return Named(tuple(dict.fromkeys([named, *inside])), request.method == "POST")
+        only = request.method == "POST" and _OPENAI_CALL.search(request.path) is not None
+        return Named(tuple(dict.fromkeys(inside)), only)
+
+    def pass_through_id(self, model: str) -> str:
+        publisher = partners.publisher_of(model)
+        return bare_name(model) if publisher is None else f"{publisher}/{model}"
+
     def _publisher(self, model: str, operation: Operation) -> Publisher:
         """Who speaks for a model, going by its name."""
         if operation == "rerank":
@@ -203,3 +243,4 @@ class VertexBetaProvider(VertexProvider):
     """The same under LiteLLM's older name for it."""
 
     name: ClassVar[str] = "vertex_ai_beta"
+    route_name: ClassVar[str] = "vertex_ai"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import quote
@@ -10,17 +11,19 @@ import orjson
 
 from tianji_core.api.errors import BadGatewayError
 from tianji_core.api.http import Network, UpstreamReply, UpstreamRequest
+from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import Binary, Body, ModelRequest, ProviderSettings
 from tianji_core.api.tokens import Token, TokenCache
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.translate.oauth import fetch_token
 from tianji_core.translate.rerank import rerank_answer, rerank_meta
-from tianji_core.translate.urls import model_path
+from tianji_core.translate.urls import below, model_path
 from tianji_provider_watsonx import body as bodies
 from tianji_provider_watsonx.settings import IAM, VERSION, project_or_space
 
 DEPLOYMENT = "deployment/"
 """In front of the id of a deployed model, which has an address of its own."""
+_NAMES_ITS_MODEL = re.compile(r"(/ml/v1)?/text/(chat|generation|embeddings|rerank|tokenization)(_stream)?")
 _PATHS = {"chat": "/text/chat", "embeddings": "/text/embeddings", "rerank": "/text/rerank"}
 
 
@@ -99,6 +102,21 @@ class Watsonx(OpenAICompatible):
         if request.model.startswith(DEPLOYMENT):
             path = f"/deployments/{model_path(request.model.removeprefix(DEPLOYMENT))}{path}"
         return f"{self.api_base.removesuffix('/ml/v1')}/ml/v1{path}?version={self._version}"
+
+    def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
+        built = super().build_pass_through(request)
+        if "version=" not in request.query:
+            built.url += f"{'&' if '?' in built.url else '?'}version={self._version}"
+        return built
+
+    def pass_through_url(self, path: str) -> str:
+        root = self.api_base.removesuffix("/ml/v1")
+        return root + path if path.startswith("/ml/") else below(f"{root}/ml/v1", path)
+
+    def pass_through_models(self, request: PassThrough) -> Named:
+        named = request.json is not None and isinstance(request.json.get("model_id"), str)
+        only = request.method == "POST" and named and _NAMES_ITS_MODEL.fullmatch(request.path) is not None
+        return Named(models_in(request.json), only)
 
     async def authorize(self, request: UpstreamRequest, network: Network) -> UpstreamRequest:
         if any(name == "authorization" for name, _ in request.headers):

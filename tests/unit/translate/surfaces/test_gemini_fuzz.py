@@ -57,7 +57,7 @@ BODIES = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=4)
 
 
 @given(BODIES, CONTENTS | VALUES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_requests(body: dict[str, Any], contents: Any) -> None:
     body = {**body, "contents": contents}
     before = orjson.dumps(body)
@@ -70,7 +70,7 @@ def test_requests(body: dict[str, Any], contents: Any) -> None:
 
 
 @given(st.sampled_from(["responseSchema", "responseJsonSchema", "thinkingConfig", "speechConfig"]), VALUES | SCHEMAS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_configs(name: str, value: Any) -> None:
     contents = [{"parts": [{"text": "Hi"}]}]
     try:
@@ -80,7 +80,7 @@ def test_configs(name: str, value: Any) -> None:
 
 
 @given(SCHEMAS, VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_tools(parameters: Any, config: Any) -> None:
     tools = [{"functionDeclarations": [{"name": "f", "parameters": parameters}]}]
     contents = [{"parts": [{"text": "Hi"}]}]
@@ -91,7 +91,7 @@ def test_tools(parameters: Any, config: Any) -> None:
 
 
 @given(VALUES, BODIES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_was_asked_for_does_not_spoil_an_answer(config: Any, body: dict[str, Any]) -> None:
     asked = {**body, "generationConfig": config}
     choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -16,10 +17,21 @@ _ENVELOPES = tuple(f'"{kind}"'.encode() for kind in _WHOLE)
 
 
 class NativeResponses:
-    """One stream. Only events that hold the whole response are decoded; see `surfaces.contract.NativeStream`."""
+    """One stream. Only events that hold the whole response are decoded; see `surfaces.contract.NativeStream`.
 
-    def __init__(self, model: str) -> None:
+    `model` is put into each such response, unless None, and `stamp` may change it further, in place;
+    `mark` does so with items outside of it that hold something encrypted.
+    """
+
+    def __init__(
+        self,
+        model: str | None,
+        stamp: Callable[[Body], None] | None = None,
+        mark: Callable[[Body], None] | None = None,
+    ) -> None:
         self._model = model
+        self._stamp = stamp
+        self._mark = mark
         self._events = SSEDecoder()
         self.usage: dict[str, Any] | None = None
         self.complete = False
@@ -42,7 +54,17 @@ class NativeResponses:
         if event.event == "error" or b'"error"' in event.data[:80] or any(w in event.data for w in _ENVELOPES):
             return self._read(event)
         self.number += 1
+        if self._mark is not None and b'"encrypted_content"' in event.data:
+            return self._marked(event, self._mark)
         return encode_event(event.data, event.event or _kind_of(event.data))
+
+    def _marked(self, event: Event, mark: Callable[[Body], None]) -> bytes:
+        try:
+            data = orjson.loads(event.data)
+            mark(data["item"])
+        except (ValueError, KeyError, TypeError):
+            return encode_event(event.data, event.event or _kind_of(event.data))  # a text that speaks of it
+        return encode_event(orjson.dumps(data), str(data.get("type") or event.event))
 
     def _read(self, event: Event) -> bytes:
         try:
@@ -58,7 +80,10 @@ class NativeResponses:
             return b""
         response = data.get("response")
         if isinstance(response, dict):
-            response["model"] = self._model
+            if self._model is not None:
+                response["model"] = self._model
+            if self._stamp is not None:
+                self._stamp(response)
             self.usage = chat_usage(response.get("usage")) or self.usage
         self.complete = self.complete or kind in _LAST
         self.number += 1

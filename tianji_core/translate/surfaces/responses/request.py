@@ -39,12 +39,16 @@ _RESPONSES_ONLY = frozenset(
 _HOSTED = ("web_search", "web_search_preview")
 
 
-def responses_to_chat(body: Body) -> Body:
-    """The chat request that asks for the same. Raises BadRequestError for what only OpenAI's own API has."""
+def responses_to_chat(body: Body, *, lenient: bool = False) -> Body:
+    """The chat request that asks for the same.
+
+    Raises BadRequestError for what only OpenAI's own API has; if `lenient`, such items are put in as text: for requests
+    that go out untranslated, and that others want to read.
+    """
     if body.get("background") is True:
         raise BadRequestError("background is not supported for this model.", param="background")
     chat: Body = {key: body[key] for key in ("model", "stream", *SAME) if body.get(key) is not None}
-    chat["messages"] = _messages(body)
+    chat["messages"] = _messages(body, lenient)
     if body.get("max_output_tokens") is not None:
         chat["max_tokens"] = body["max_output_tokens"]
     tools, search = _tools(body.get("tools") or [])
@@ -64,12 +68,12 @@ def responses_to_chat(body: Body) -> Body:
     return chat
 
 
-def _messages(body: Body) -> list[Body]:
+def _messages(body: Body, lenient: bool) -> list[Body]:
     given = body.get("input")
     if isinstance(given, str):
         messages: list[Body] = [{"role": "user", "content": given}]
     elif isinstance(given, list):
-        messages = messages_of(given)
+        messages = messages_of(given, lenient=lenient)
     else:
         raise BadRequestError("Missing required parameter: 'input'.", param="input")
     instructions = body.get("instructions")

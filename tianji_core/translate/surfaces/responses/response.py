@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.encrypted import encrypted_of
 from tianji_core.translate.shapes import as_count, as_object
 from tianji_core.translate.surfaces.responses.items import packed
 
@@ -76,14 +77,17 @@ def _whole_text(text: Any) -> Any:
     return {**text, "format": {"description": None, "strict": False, **form}}
 
 
-def chat_to_response(answer: Body, asked: Body) -> Body:
-    """The first choice of a chat answer as a Response; the Responses API has no others."""
+def chat_to_response(answer: Body, asked: Body, ident: str | None = None) -> Body:
+    """The first choice of a chat answer as a Response; the Responses API has no others.
+
+    `ident` is its id, where that is not made of the vendor's.
+    """
     choice = (answer.get("choices") or [{}])[0]
     message = choice.get("message") or {}
     suffix = suffix_of(answer.get("id"))
     output = list(_output(message, suffix, asked))
     created = answer.get("created") or 0
-    response = envelope(f"resp_{suffix}", created, str(answer.get("model")), asked, "completed", output)
+    response = envelope(ident or f"resp_{suffix}", created, str(answer.get("model")), asked, "completed", output)
     response["completed_at"] = created
     response["usage"] = response_usage(answer.get("usage"))
     finish(response, choice.get("finish_reason"))
@@ -122,7 +126,9 @@ def reasoning_item(ident: str, text: str, blocks: list[Body]) -> Body:
     item: Body = {"id": ident, "type": "reasoning", "summary": []}
     if text:
         item["summary"] = [{"type": "summary_text", "text": text}]
-    if any(block.get("signature") or block.get("data") for block in blocks):
+    if len(blocks) == 1 and (encrypted := encrypted_of(blocks[0])) is not None:
+        item["encrypted_content"] = encrypted  # OpenAI's own, which it wants back as it was
+    elif any(block.get("signature") or block.get("data") for block in blocks):
         item["encrypted_content"] = packed(blocks)
     return item
 

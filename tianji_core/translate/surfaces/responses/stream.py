@@ -18,11 +18,12 @@ from tianji_core.wire.sse import encode_event
 
 
 class ResponseEvents:
-    """Writes one stream."""
+    """Writes one stream. `ident` is the id of the Response, where that is not made of the vendor's."""
 
-    def __init__(self, model: str, asked: Body) -> None:
+    def __init__(self, model: str, asked: Body, ident: str | None = None) -> None:
         self._model = model
         self._asked = asked
+        self._ident = ident
         self._custom = shapes.custom_tools(asked)
         self.number = 0
         self._suffix = ""
@@ -46,13 +47,24 @@ class ResponseEvents:
         return out
 
     def end(self, usage: Mapping[str, Any] | None) -> bytes:
+        return self.close() + self.last(self.response(usage))
+
+    def close(self) -> bytes:
+        """The events that finish what is open: all but the last of the stream."""
         out = self._begin({}) if not self._suffix else b""
-        out += self._flush() + self._close()
+        return out + self._flush() + self._close()
+
+    def response(self, usage: Mapping[str, Any] | None) -> Body:
+        """The Response that the stream told; asked for after `close`."""
         response = self._envelope("completed", self._output)
         response["completed_at"] = self._created
         response["usage"] = shapes.response_usage(usage)
         shapes.finish(response, self._finish)
-        return out + self._event(f"response.{response['status']}", response=response)
+        return response
+
+    def last(self, response: Body) -> bytes:
+        """The event that ends the stream."""
+        return self._event(f"response.{response['status']}", response=response)
 
     # -- the parts of it -----------------------------------------------------------------------------------------
 
@@ -91,7 +103,7 @@ class ResponseEvents:
         if self._open != "reasoning":
             out += self._flush() + self._close()
             self._blocks = []
-            out += self._add("reasoning", {"id": f"rs_{self._suffix}_{self._at}", "type": "reasoning", "summary": []})
+            out += self._add("reasoning", {"id": self._item_id("rs"), "type": "reasoning", "summary": []})
             part = {"type": "summary_text", "text": ""}
             out += self._event("response.reasoning_summary_part.added", **self._place, summary_index=0, part=part)
         for block in blocks:
@@ -105,7 +117,7 @@ class ResponseEvents:
         out = b""
         if self._open != kind:
             out += self._flush() + self._close()
-            item = shapes.message_item(f"msg_{self._suffix}_{self._at}", [], "in_progress")
+            item = shapes.message_item(self._item_id("msg"), [], "in_progress")
             out += self._add(kind, item)
             out += self._event("response.content_part.added", **self._place, content_index=0, part=self._part(""))
         self._text += text
@@ -155,6 +167,8 @@ class ResponseEvents:
                 out += self._event("response.custom_tool_call_input.delta", **self._place, delta=given)
                 out += self._event("response.custom_tool_call_input.done", **self._place, input=given)
             else:
+                if not text:
+                    out += self._event("response.function_call_arguments.delta", **self._place, delta="{}")
                 more = {"name": name, "arguments": done["arguments"]}
                 out += self._event("response.function_call_arguments.done", **self._place, **more)
         else:
@@ -186,8 +200,12 @@ class ResponseEvents:
     def _place(self) -> Body:
         return {"item_id": self._item["id"], "output_index": self._at}
 
+    def _item_id(self, prefix: str) -> str:
+        return f"{prefix}_{self._suffix}_{self._at}"
+
     def _envelope(self, status: str, output: list[Body]) -> Body:
-        return shapes.envelope(f"resp_{self._suffix}", self._created, self._model, self._asked, status, output)
+        ident = self._ident or f"resp_{self._suffix}"
+        return shapes.envelope(ident, self._created, self._model, self._asked, status, output)
 
     def _event(self, kind: str, **members: Any) -> bytes:
         event = {"type": kind, "sequence_number": self.number, **members}
