@@ -18,7 +18,7 @@ from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
-from tianji_core.gateway.body import check_body, read_options, read_tags
+from tianji_core.gateway.body import check_body, read_metadata, read_options, read_tags
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
 from tianji_core.gateway.pipeline import Pipeline
@@ -201,7 +201,7 @@ class Gateway:
     def new_call(self, operation: Operation, body: Body, principal: Principal = IN_PROCESS) -> Call:
         """A call from a body. Raises BadRequestError for what has not the form of the operation."""
         body = check_body(body, operation)
-        user = body.get("user")
+        user, metadata = body.get("user"), read_metadata(body)
         return Call(
             operation=operation,
             model=body.get("model") or "",
@@ -210,6 +210,6 @@ class Gateway:
             principal=principal,
             options=read_options(body),
             end_user=user,
-            tags=read_tags(body, None),
-            metadata=body.get("metadata") or {},
+            tags=read_tags(body, metadata, None),
+            metadata=metadata,
         )

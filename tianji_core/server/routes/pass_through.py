@@ -135,7 +135,7 @@ class _Exchange:
             headers=self._headers,
             client=client[0] if client else None,
             end_user=end_user(self._headers, {}),
-            tags=read_tags({}, None if tags is None else tags.decode("latin-1")),
+            tags=read_tags({}, {}, None if tags is None else tags.decode("latin-1")),
         )
         passing = self._passing = Passing(serving.gateway.pipeline, call)
         if scope["method"] not in place.methods:
