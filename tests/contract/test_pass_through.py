@@ -489,7 +489,7 @@ FORBIDDEN = [
     ("POST", "/openai/v1/chat/completions", {"messages": []}),
     ("POST", "/openai/v1/chat/completions", {"model": "gpt-x", "models": ["gpt-y"]}),
     ("POST", "/openai/v1/batches", {"model": "gpt-x", "input_file_id": "file-1"}),
-    ("POST", "/openai/v1/responses/x/cancel", {"model": "gpt-x"}),
+    ("POST", "/openai_passthrough/v1/responses/x/cancel", {"model": "gpt-x"}),
     ("GET", "/openai/v1/models", None),
     ("GET", "/openai/v1/chat/completions", {"model": "gpt-x"}),
     ("POST", "/anthropic/v1/messages/batches", {"model": "claude-x", "requests": []}),
@@ -745,12 +745,12 @@ ANSWERS = {
     ),
     "openai stream": ("/openai/v1/chat/completions", STREAM_END, (5, 7)),
     "openai responses": (
-        "/openai/v1/responses/x",
+        "/openai_passthrough/v1/responses",
         Answer.json({"object": "response", "error": None, **RESPONSE}),
         (5, 7),
     ),
     "openai responses stream": (
-        "/openai/v1/responses/x",
+        "/openai_passthrough/v1/responses",
         Answer.sse({"type": "response.completed", "response": RESPONSE}, done=False),
         (5, 7),
     ),
@@ -853,7 +853,7 @@ def test_usage_is_read_on_the_way(serving, config, fake_upstream, path, answer, 
     assert record.outcome == "success"
     assert (record.usage["prompt_tokens"], record.usage["completion_tokens"]) == tokens
     assert record.usage_source == "vendor"
-    assert record.provider == path.split("/")[1]
+    assert record.provider == path.split("/")[1].removesuffix("_passthrough")
     assert record.model
 
 

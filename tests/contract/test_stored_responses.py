@@ -412,7 +412,7 @@ def test_background_whose_client_stays(serving, config, fake_upstream, tmp_path)
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_background_is_cancelled(serving, config, fake_upstream, database, monkeypatch, elsewhere):
-    monkeypatch.setattr("tianji_core.gateway.responses.background.LEASE", 0.3)
+    monkeypatch.setattr("tianji_core.gateway.responses.background.RENEWAL", 0.05)
     fake_upstream.answer(Answer.never())
 
     async def main():
@@ -488,5 +488,69 @@ def test_background_needs_the_store(serving, config, fake_upstream, tmp_path):
                 answer = await client.post("/v1/responses", {**asked, **more}, headers=ADA)
                 assert answer.status == status
         assert fake_upstream.requests == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_database_that_goes_away_while_an_answer_comes(
+    serving, config, fake_upstream, postgres_url, postgres_cut, monkeypatch, stream
+):
+    """The answer is paid for and goes out; what it says of itself is true. Then all is as before."""
+    monkeypatch.setattr("tianji_core.gateway.responses.kept.AWAY", 0.0)
+    fake_upstream.answer(script=lambda r: Answer.chat_stream("Hi") if stream else Answer.chat("Hi"))
+    asked = {"model": "chat", "input": "x", "stream": stream}
+
+    async def main():
+        async with serving(config(postgres_cut.url(postgres_url))) as client:
+            made = whole(await client.post("/v1/responses", asked, headers=ADA))
+            assert made["store"] is True
+            postgres_cut.cut()
+            more = {**asked, "previous_response_id": made["id"]}
+            lost = whole(await client.post("/v1/responses", asked, headers=ADA))
+            assert (lost["status"], lost["store"]) == ("completed", False)
+            assert (await client.post("/v1/responses", more, headers=ADA)).status == 503
+            postgres_cut.mend()
+            assert whole(await client.post("/v1/responses", more, headers=ADA))["store"] is True
+            assert (await client.get(f"/v1/responses/{lost['id']}", headers=ADA)).status == 404
+
+    asyncio.run(main())
+
+
+def test_how_long_and_how_much(serving, config, fake_upstream, tmp_path):
+    fake_upstream.answer(Answer.chat("Hi"))
+    url = f"sqlite:///{tmp_path}/store.db"
+    mebibyte = 1024 * 1024
+
+    async def main():
+        async with serving(config(url, max_request_size_mb=1)) as client:
+            asked = {"model": "chat", "input": "x" * (mebibyte // 2)}
+            for n in range(3):
+                answer = await client.post("/v1/responses", asked, headers=ADA)
+                assert answer.status == (200 if n < 2 else 413)
+                if n == 2:
+                    assert answer.error["param"] == "previous_response_id"
+                else:
+                    asked = {**asked, "previous_response_id": answer.json()["id"]}
+        async with serving(config(url, responses_retention_days=0)) as client:
+            made = (await client.post("/v1/responses", {"model": "chat", "input": "x"}, headers=ADA)).json()
+            assert (await client.get(f"/v1/responses/{made['id']}", headers=ADA)).status == 404
+
+    asyncio.run(main())
+
+
+def test_members_of_the_wrong_kind(serving, config, tmp_path):
+    async def main():
+        async with serving(config(f"sqlite:///{tmp_path}/store.db")) as client:
+            for name in ("store", "background", "previous_response_id"):
+                asked = {"model": "chat", "input": "x", name: 1}
+                answer = await client.post("/v1/responses", asked, headers=ADA)
+                assert (answer.status, answer.error["param"]) == (400, name)
+            answer = await client.post("/v1/responses", [], headers=ADA)
+            assert (answer.status, answer.error["param"]) == (400, "request_body")
+            answer = await client.get("/v1/responses/resp_" + "0" * 31 + "\0", headers=ADA)
+            assert answer.status == 404
+            answer = await client.get("/v1/responses/resp_" + "0" * 32, headers=ADA, query="stream=true")
+            assert answer.status == 404
 
     asyncio.run(main())

@@ -440,6 +440,7 @@ def test_a_vendor_that_dies(running, how):
     assert record["error"]["status"] in (500, 502)
 
 
+@pytest.mark.parametrize("own", ["uvicorn"], indirect=True)  # the server has nothing to do with it
 def test_silence_ends_a_session(own):
     running = own(realtime_idle_timeout=0.3)
     client, seen = running.session()
@@ -556,7 +557,7 @@ def test_one_record_with_the_usage_of_all_answers(running):
 
 def test_a_client_that_floods_a_session_at_its_end(running):
     """What it still sends finds nobody; nothing may wait for that."""
-    for _ in range(5):
+    for _ in range(2):
         client, seen = running.session()
         for number in range(200):
             client.send('{"type": "close", "code": 1000}' if number == 50 else "x")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import openai
 import pytest
 
@@ -84,3 +87,18 @@ def test_a_codex_loop(client):
     assert last.type == "response.completed"
     assert last.response.output_text == 'Hello {"a":2}'
     assert last.response.store is False
+
+
+def test_what_was_told_to_be_kept_survives_a_killed_gateway(own_gateway, tmp_path):
+    """The last event is a promise: killed the moment it is read, the gateway that starts next has the answer."""
+    url = f"sqlite:///{tmp_path}/store.db"
+    first = own_gateway(database_url=url)
+    with openai.OpenAI(base_url=f"{first.url}/v1", api_key=first.key, max_retries=0, timeout=10) as client:
+        for event in client.responses.create(model="m", input="hello", stream=True):
+            if event.type == "response.completed":
+                os.kill(first.pid, signal.SIGKILL)
+                made = event.response
+    first.server.process.wait(10)
+    second = own_gateway(database_url=url)
+    with openai.OpenAI(base_url=f"{second.url}/v1", api_key=second.key, max_retries=0, timeout=10) as client:
+        assert client.responses.retrieve(made.id).output_text == "Hello hello"

@@ -109,7 +109,7 @@ class _Part(ModelTable):
         self._whole = whole
         self._wanted = wanted
         self._refusal = refusal
-        self.groups, self.aliases = whole.groups, whole.aliases
+        self.groups, self.aliases, self._by_id = whole.groups, whole.aliases, whole._by_id
 
     def resolve(self, name: str) -> Target | None:
         target = self._whole.resolve(name)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tianji_core.api.errors import BadRequestError, ContentPolicyViolationError, UnsupportedParamsError
 from tianji_core.api.http import Headers, UpstreamReply
-from tianji_core.api.provider import ModelRequest
+from tianji_core.api.provider import ModelRequest, StoredRequest
 from tianji_core.testing import Answer
 from tianji_core.testing.openai_samples import chat_chunks, sse
 from tianji_core.translate.chunks import merge_chunks
@@ -291,6 +291,15 @@ def test_responses_belong_to_the_resource(base: str, version: str | None, url: s
     assert sent(provider, ask("responses/o_series/dep"))["model"] == "dep"
     native = provider.build_native("responses", ModelRequest("chat", "o_series/dep", {"model": "x", "input": "Hi"}))
     assert (native.url, native.body) == (url, b'{"model":"dep","input":"Hi"}')
+
+
+def test_answers_that_are_kept_belong_to_the_resource() -> None:
+    kept = StoredRequest("GET", ("resp_1",), (("stream", "true"),))
+    dated = azure(api_base=HOST, api_version="2025-04-01-preview").build_stored("responses", kept)
+    assert dated.url == f"{HOST}/openai/responses/resp_1?api-version=2025-04-01-preview&stream=true"
+    assert azure(api_base=HOST, api_version="v1").build_stored("responses", kept).url == (
+        f"{HOST}/openai/v1/responses/resp_1?stream=true"
+    )
 
 
 def test_which_models_are_served_by_responses() -> None:

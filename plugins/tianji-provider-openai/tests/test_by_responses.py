@@ -9,7 +9,7 @@ import pytest
 
 from tianji_core.api.errors import BadGatewayError, RateLimitError, UnsupportedParamsError
 from tianji_core.api.http import Headers, UpstreamReply
-from tianji_core.api.provider import ModelRequest
+from tianji_core.api.provider import ModelRequest, StoredRequest
 from tianji_provider_openai import OpenAI, OpenAISettings, OpenAIText
 
 FLAG = "use_chat_completions_url_for_anthropic_messages"
@@ -154,3 +154,28 @@ def test_failures_told_with_a_good_status() -> None:
 def test_what_is_no_answer(body: Any) -> None:
     with pytest.raises(BadGatewayError):
         provider().parse_response(ask("o3-pro"), reply(**body))
+
+
+def test_what_is_kept_there() -> None:
+    vendor = provider()
+    assert vendor.remembers <= vendor.native_dialects
+    query = (("include", "a b"), ("include", "c"))
+    built = vendor.build_stored("responses", StoredRequest("GET", ("resp_1", "input_items"), query))
+    assert (built.method, built.body) == ("GET", b"")
+    assert built.url == f"{RESPONSES}/resp_1/input_items?include=a+b&include=c"
+    assert ("authorization", "Bearer k") in built.headers
+    assert vendor.build_stored("responses", StoredRequest("DELETE", ("a/../b",))).url == f"{RESPONSES}/a%2F..%2Fb"
+
+
+def test_counting_and_compaction() -> None:
+    body = {"model": "x", "input": "Hi", "temperature": 1, "store": False}
+    counted = provider().build_count("responses", ModelRequest("chat", "responses/gpt-5", dict(body)))
+    assert counted is not None
+    assert counted.url == f"{RESPONSES}/input_tokens"
+    assert isinstance(counted.body, bytes)
+    assert json.loads(counted.body) == {"model": "gpt-5", "input": "Hi"}
+    assert provider().build_count("messages", ModelRequest("chat", "gpt-5", dict(body))) is None
+    compact = provider().build_native("responses_compact", ModelRequest("chat", "responses/gpt-5", {"input": []}))
+    assert compact.url == f"{RESPONSES}/compact"
+    assert isinstance(compact.body, bytes)
+    assert json.loads(compact.body) == {"model": "gpt-5", "input": []}

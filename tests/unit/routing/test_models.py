@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tianji_core.api.errors import BadRequestError
 from tianji_core.routing import ModelTable
 
 
@@ -141,3 +142,22 @@ def test_rejected_parameters(deployment):
     for i in range(3000):
         row.rejected_params(f"m{i}", "chat")
     assert len(row._rejected) <= 1000
+
+
+def test_a_part_of_the_table(deployment):
+    a, b = deployment("m", id="a"), deployment("m", id="b")
+    table = ModelTable([a, b, deployment("other", id="c")], {"alias": ("m", False)})
+
+    def refusal(name):
+        return BadRequestError(f"not {name}")
+
+    part = table.only(lambda d: d.id == "b", refusal)
+    for name in ("m", "alias", "b"):
+        assert part.resolve(name).deployments == (b,)
+    assert part.resolve("nothing") is None
+    with pytest.raises(BadRequestError, match="not other"):
+        part.resolve("other")
+    assert table.only(lambda d: d.id == "b").resolve("other").deployments[0].id == "c"
+    assert part.only(lambda d: d.id == "a").resolve("m").deployments == (b,)
+    assert part.deployments == table.deployments
+    assert part.listed() == table.listed()

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tianji_core.store.objects import StoredObject, new_id
 
@@ -161,3 +162,45 @@ def test_ids_are_told_apart():
     ids = {new_id("file-") for _ in range(1000)}
     assert len(ids) == 1000
     assert all(each.startswith("file-") and len(each) == 37 for each in ids)
+
+
+def test_content_comes_and_goes_with_its_object(with_store):
+    async def main(opened):
+        objects, pieces = opened.objects, opened.pieces
+        large = bytes(range(256)) * 10_000  # more than two pieces
+        await objects.add(made(1), large)
+        await objects.add(made(2), b"")
+        await objects.add(made(3))
+        ids = [f"file-00{n}" for n in range(1, 5)]
+        assert await pieces.read_all(ids) == {"file-001": large, "file-002": b""}
+        with pytest.raises(IntegrityError):
+            await objects.add(made(1), b"other")
+        assert (await pieces.read_all(ids))["file-001"] == large
+        stored = await objects.get("file", "file-001", "user:a")
+        changed = await objects.change(stored, lambda o: replace(o, status="done"), b"small")
+        assert await pieces.read_all(ids[:1]) == {"file-001": b"small"}
+        assert await objects.change(changed, lambda o: None, b"never") == changed
+        assert await pieces.read_all(ids[:1]) == {"file-001": b"small"}
+        assert await objects.change(stored, lambda o: None if o.status else replace(o, status="x"), b"never") == changed
+        assert await objects.remove("file", "file-001", "user:a")
+        assert await pieces.read_all(ids) == {"file-002": b""}
+
+    with_store(main)
+
+
+def test_those_that_an_object_needs_live_as_long(with_store):
+    async def main(opened):
+        objects = opened.objects
+        now = time.time()
+        await objects.add(replace(made(1), expires_at=now + 50))
+        await objects.add(replace(made(2), expires_at=now + 99))  # long enough
+        await objects.add(replace(made(3, owner="user:b"), expires_at=now + 50))
+        await objects.add(replace(made(4), expires_at=None))
+        needed = ["file-001", "file-002", "file-003", "file-004"]
+        await objects.add(replace(made(5), created_at=now, expires_at=now + 100), b"x", outlived=needed)
+        found = {**await objects.get_all("file", needed, "user:a"), **await objects.get_all("file", needed, "user:b")}
+        lives = [found[each].expires_at for each in needed]
+        assert lives == [now + 100, now + 99, now + 50, None]
+        assert await objects.get_all("batch", needed, "user:a") == {}
+
+    with_store(main)

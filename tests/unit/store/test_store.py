@@ -99,3 +99,19 @@ def test_the_last_of_its_users_closes_it(tmp_path):
         assert store.opened is None
 
     asyncio.run(main())
+
+
+def test_what_has_expired_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "SWEEP_EVERY", 0.01)
+
+    async def main():
+        store = Store(check_url(f"sqlite:///{tmp_path}/store.db"))
+        await store.start()
+        opened = await store.ready()
+        gone = StoredObject(id="file-1", kind="file", owner="a", expires_at=time.time() - 1)
+        await opened.objects.add(gone, b"content")
+        while await opened.pieces.read_all(["file-1"]):
+            await asyncio.sleep(0.01)
+        await store.aclose()
+
+    asyncio.run(main())

@@ -75,7 +75,19 @@ class RouterSettings(Block):
     cooldown_time = later(5, "How long it rests.", kind="seconds", noop=(0,))
     retry_policy = later(None, "Retries by kind of error.", kind="map")
     enable_pre_call_checks = later(False, "Skip deployments a prompt does not fit.", kind="true or false")
-    optional_pre_call_checks = later(None, "Further checks by name.", kind="list of names", noop=(None, []))
+    optional_pre_call_checks = later(
+        None,
+        "Further checks by name. Those of Responses and encrypted content are always made.",
+        kind="list of names",
+        noop=(
+            None,
+            [],
+            ["responses_api_deployment_check"],
+            ["encrypted_content_affinity"],
+            ["responses_api_deployment_check", "encrypted_content_affinity"],
+            ["encrypted_content_affinity", "responses_api_deployment_check"],
+        ),
+    )
     enable_tag_filtering = later(False, "Routing by tag.", kind="true or false")
     tag_filtering_match_any = later(True, "One common tag is enough.", kind="true or false")
     tag_routing_prefix = later("", "Prefix of routing tags.", kind="text")

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 log = get_logger("tianji.calls")
 
 LEASE = 30.0
-"""Seconds for which a task holds its answer; it asks for more three times as often."""
+"""Seconds for which a task holds its answer."""
+RENEWAL = 10.0
+"""Seconds after which it asks for more."""
 WRITE_TRIES = 10
 """Tries to write an answer down while the database is away, the pauses growing to a minute in all."""
 UNDER_WAY = ("queued", "in_progress")
@@ -126,7 +128,7 @@ class Background:
     async def _hold(self, ident: str, task: asyncio.Task[None]) -> None:
         """Renew the lease; end the work on what is no longer ours."""
         while True:
-            await asyncio.sleep(LEASE / 3)
+            await asyncio.sleep(RENEWAL)
             with suppress(StoreUnavailableError):  # it may come back before the lease is over
                 if not await self._kept.renew(ident, self._worker, LEASE):
                     self._stopped.add(ident)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -33,7 +34,7 @@ DAY = 24 * 3600
 MEBIBYTE = 1024 * 1024
 _OF_ANSWERS = ("background", "store", "stream", "stream_options")
 """Members of a request that say what becomes of its answer."""
-_LENGTH = len("resp_") + 32
+_OURS = re.compile("resp_[0-9a-f]{32}")
 T = TypeVar("T")
 
 
@@ -126,7 +127,7 @@ class ResponseMemory:
 
     def may_have(self, ident: str) -> bool:
         """Whether an id may be one of the gateway's own: no others are looked for."""
-        return len(ident) == _LENGTH and ident.startswith("resp_") and ident.isascii() and self._store.in_use
+        return _OURS.fullmatch(ident) is not None and self._store.in_use
 
     def works_at_vendor(self, call: Call, pipeline: Pipeline) -> bool:
         """Whether a call in the background goes to a vendor that does so itself: none that a guardrail has to see."""
