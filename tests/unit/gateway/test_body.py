@@ -6,7 +6,16 @@ import pytest
 
 from tianji_core.api.errors import AuthenticationError, BadRequestError, UnsupportedParamsError
 from tianji_core.api.provider import ProviderSettings
-from tianji_core.gateway.body import OWN, REFUSED, TYPES, check_body, read_metadata, read_options, read_tags, vendor_body
+from tianji_core.gateway.body import (
+    OWN,
+    REFUSED,
+    TYPES,
+    check_body,
+    read_metadata,
+    read_options,
+    read_tags,
+    vendor_body,
+)
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.routing import Deployment
