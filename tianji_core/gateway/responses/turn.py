@@ -253,6 +253,10 @@ class _AllButLast:
         self.events = events
         self._response: Body | None = None
 
+    @property
+    def number(self) -> int:
+        return self.events.number
+
     def write(self, chunk: Body) -> bytes:
         return self.events.write(chunk)
 
