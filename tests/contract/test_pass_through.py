@@ -488,7 +488,7 @@ FORBIDDEN = [
     ("POST", "/openai/v1/chat/completions", {"model": "gpt-y", "messages": []}),
     ("POST", "/openai/v1/chat/completions", {"messages": []}),
     ("POST", "/openai/v1/chat/completions", {"model": "gpt-x", "models": ["gpt-y"]}),
-    ("POST", "/openai/v1/batches", {"model": "gpt-x", "input_file_id": "file-1"}),
+    ("POST", "/openai_passthrough/v1/batches", {"model": "gpt-x", "input_file_id": "file-1"}),
     ("POST", "/openai_passthrough/v1/responses/x/cancel", {"model": "gpt-x"}),
     ("GET", "/openai/v1/models", None),
     ("GET", "/openai/v1/chat/completions", {"model": "gpt-x"}),
