@@ -144,6 +144,42 @@ def test_health_and_root_are_public(serving, config):
         assert answer.headers["x-frame-options"] == "DENY"
 
 
+def test_every_route_says_what_it_takes_and_gives(serving, config):
+    """With `doc=Doc(…)`, where it is defined; see `tianji_core.server.permissions`."""
+
+    async def main():
+        async with serving(config) as client:
+            return client.app.routes, (await client.get("/openapi.json")).json()
+
+    routes, spec = asyncio.run(main())
+    assert not [route.path for route in routes if route.doc is None]
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            assert set(operation["responses"]) in ({"200", "4XX", "5XX"}, {"307", "4XX", "5XX"}), where
+            for media in operation.get("requestBody", {"content": {}})["content"].values():
+                assert media["schema"], where
+    without = {
+        path for path, methods in spec["paths"].items() if "post" in methods and "requestBody" not in methods["post"]
+    }
+    assert not [path for path in without if "{path}" not in path and not path.endswith("/cancel")]
+    public = {path for path, methods in spec["paths"].items() for each in methods.values() if "security" not in each}
+    assert "/health/liveness" in public
+    assert not [path for path in public if "chat" in path or "models" in path]
+
+
+def test_errors_of_every_route_are_told_in_its_dialect(serving, config):
+    async def main():
+        async with serving(config) as client:
+            paths = ["/v1/messages", "/v1/messages/count_tokens"]
+            return [await client.post(path, {"model": "m"}, headers={"x-api-key": "wrong"}) for path in paths]
+
+    for answer in asyncio.run(main()):
+        assert answer.status == 401
+        assert (answer.json()["type"], answer.json()["error"]["type"]) == ("error", "authentication_error")
+
+
 def test_openapi_lists_exactly_the_routes(serving, config):
     async def main():
         async with serving(config) as client:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 class FilesAPI:
     """How a vendor's files API differs from OpenAI's.
 
-    `purposes` are what it takes files for; None if it does not ask. `expires` says that it knows `expires_after`.
-    `headers` are sent with every request.
+    `purposes` are what it takes files for; None if it does not ask. `least_life` is the least that it takes as
+    `expires_after[seconds]`; None if it does not know that. `headers` are sent with every request.
     """
 
     purposes: frozenset[str] | None = frozenset({"assistants", "batch", "fine-tune", "vision", "user_data", "evals"})
-    expires: bool = False
+    least_life: int | None = None
     headers: tuple[tuple[str, str], ...] = ()

@@ -6,6 +6,7 @@ so that nobody believes it worked.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tianji_core.api.call import Principal
@@ -124,11 +125,15 @@ TYPES: dict[str, tuple[type, ...]] = {
     "allowed_openai_params": _LIST,
     "audio": _OBJECT,
     "dimensions": (int,),
+    "disable_fallbacks": _FLAG,
+    "drop_params": _FLAG,
     "encoding_format": _TEXT,
+    "extra_body": _OBJECT,
     "fallbacks": _LIST,
     "frequency_penalty": _NUMBER,
     "functions": _LIST,
     "guardrails": _LIST,
+    "litellm_metadata": _OBJECT,
     "logit_bias": _OBJECT,
     "max_completion_tokens": (int,),
     "max_tokens": (int,),
@@ -317,10 +322,15 @@ def _dropped(body: Body) -> tuple[tuple[Step, ...], ...]:
         raise BadRequestError(f"additional_drop_params: {error}.", param="additional_drop_params") from None
 
 
-def read_tags(body: Body, header: str | None) -> tuple[str, ...]:
+def read_metadata(body: Body) -> dict[str, Any]:
+    """What the body tells the gateway for its records: `metadata`, and `litellm_metadata` over it."""
+    metadata, more = body.get("metadata"), body.get("litellm_metadata")
+    return {**metadata, **more} if metadata and more else metadata or more or {}
+
+
+def read_tags(body: Body, metadata: Mapping[str, Any], header: str | None) -> tuple[str, ...]:
     """The call's tags: of the body, its metadata, and the comma-separated header; each once."""
-    metadata = body.get("metadata")
-    in_metadata = metadata.get("tags") if isinstance(metadata, dict) else None
+    in_metadata = metadata.get("tags")
     tags = [*(body.get("tags") or ()), *(in_metadata if isinstance(in_metadata, list) else ())]
     if header:
         tags.extend(tag.strip() for tag in header.split(","))

@@ -42,9 +42,7 @@ def to_normal_form(surface: Surface, body: Any) -> tuple[Body, Body]:
         chat["stream"] = True
     if chat.get("stream") is True:
         chat["stream_options"] = {"include_usage": True}
-    metadata = own.get("litellm_metadata")
-    if metadata is None and not surface.owns_metadata:
-        metadata = body.get("metadata")
+    metadata = None if surface.owns_metadata else body.get("metadata")
     return {**chat, **own, "metadata": metadata}, native
 
 
@@ -77,6 +75,10 @@ class Retold(StreamReply):
     def __init__(self, reply: StreamReply) -> None:
         self._reply = reply
         self._held: bytes | None = None  # what the client's connection would not take at once
+
+    @property
+    def number(self) -> int:
+        return self._reply.number
 
     def push_to(self, push: Push) -> None:
         def translated(piece: bytes) -> bool:
@@ -113,6 +115,10 @@ class DialectStream(Retold):
         self._events = events
         self._chunks = SSEDecoder()
         self._usage: dict[str, object] | None = None
+
+    @property
+    def number(self) -> int:
+        return self._events.number
 
     def _told(self, piece: bytes) -> bytes:
         out = b""

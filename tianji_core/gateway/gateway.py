@@ -18,7 +18,7 @@ from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
-from tianji_core.gateway.body import check_body, check_models, read_options, read_tags
+from tianji_core.gateway.body import check_body, check_models, read_metadata, read_options, read_tags
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
 from tianji_core.gateway.dialects import to_normal_form
@@ -263,6 +263,7 @@ class Gateway:
         model, options = body.get("model") or "", read_options(body)
         if principal.models:
             check_models(principal, model, options)
+        metadata = read_metadata(body)
         call = Call(
             operation=operation,
             model=model,
@@ -271,8 +272,8 @@ class Gateway:
             principal=principal,
             options=options,
             end_user=body.get("user"),
-            tags=read_tags(body, None),
-            metadata=body.get("metadata") or {},
+            tags=read_tags(body, metadata, None),
+            metadata=metadata,
         )
         if surface is not None:
             call.dialect, call.surface, call.asked, call.native = surface.name, surface, asked, native

@@ -163,6 +163,10 @@ class NativeRelay(StreamTransform):
     def usage(self, usage: Mapping[str, Any] | None) -> None:
         self._counted = usage
 
+    @property
+    def number(self) -> int:  # type: ignore[override]
+        return self._stream.number
+
     def feed(self, data: bytes) -> bytes:
         unwrapper = self._unwrapper
         if unwrapper is not None:

@@ -81,6 +81,11 @@ class StreamReply:
     def transform(self) -> StreamTransform:
         return self._transform
 
+    @property
+    def number(self) -> int:
+        """The number of the next event, in dialects that number them."""
+        return self._transform.number
+
     def push_to(self, push: Push) -> None:
         """Push what arrives while a step of the iteration waits; the step ends with the first piece that is not taken.
 
@@ -205,6 +210,10 @@ class HeldStream(StreamReply):
 
     def __init__(self, call: Call, pieces: list[bytes]) -> None:
         self._pieces = iter(pieces)
+
+    @property
+    def number(self) -> int:
+        return 0
 
     def push_to(self, push: Push) -> None:
         """Nothing arrives any more: all of it is here."""

@@ -39,6 +39,8 @@ class StreamTransform(ABC):
 
     error: GatewayError | None = None
     usage: Mapping[str, Any] | None = None
+    number: int = 0
+    """The number of the next event, in dialects that number them."""
 
     def __init__(self, *, wants_usage: bool, keep: bool) -> None:
         self._wants_usage = wants_usage

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tianji_core.api.errors import GatewayError, NotFoundError
+from tianji_core.api.errors import GatewayError, InternalServerError, NotFoundError
 from tianji_core.config import Loaded, Settings
 from tianji_core.gateway import Gateway
 from tianji_core.server.auth import Authenticator
@@ -142,6 +142,7 @@ class App:
             return app  # it tells refusals in its own dialect; and on the hot path nobody else is asked
 
         async def enter(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["dialect"] = guarded.dialect
             principal = await self.serving.authenticator.require(guarded.permission, scope, dict(scope["headers"]))
             scope["principal"] = principal
             await app(scope, receive, send)
@@ -201,14 +202,13 @@ class App:
         except HTTPException as error:
             response = JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
         except GatewayError as error:
-            response = JSONResponse(error_body(error), error.http_status)
+            response = JSONResponse(error_body(error, scope.get("dialect", "openai")), error.http_status)
             if error.retry_after is not None:
                 response.headers["retry-after"] = str(max(0, round(error.retry_after + 0.499)))
         except Exception as error:
             log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
-            response = JSONResponse(
-                {"error": {"message": "Internal server error.", "type": "internal_server_error"}}, 500
-            )
+            crash = InternalServerError("Internal server error.")
+            response = JSONResponse(error_body(crash, scope.get("dialect", "openai")), 500)
         response.headers.update(_TEXT_SECURITY)
         await response(scope, receive, send)
 

@@ -20,7 +20,15 @@ def error_body(error: GatewayError, dialect: str = "openai") -> dict[str, Any]:
     return openai.error_body(error.message, error.error_type, error.param, str(error.http_status), error.detail)
 
 
-def error_event(error: GatewayError, dialect: str = "openai") -> bytes:
-    """An error as an event of a stream that has begun; the stream ends with it, without a `[DONE]`."""
-    data = orjson.dumps(error_body(error, dialect))
+def error_event(error: GatewayError, dialect: str = "openai", number: int = 0) -> bytes:
+    """An error as an event of a stream that has begun; the stream ends with it, without a `[DONE]`.
+
+    `number` is the event's own, in dialects that number them.
+    """
+    body = error_body(error, dialect)
+    if dialect == "responses":
+        # OpenAI tells it flat, the Open Responses specification in an object of its own: clients of both are out there.
+        told = {name: body["error"].get(name) for name in ("code", "message", "param")}
+        return encode_event(orjson.dumps({"type": "error", "sequence_number": number, **told, **body}), "error")
+    data = orjson.dumps(body)
     return encode_event(data, "error") if dialect == "messages" else encode_event(data)

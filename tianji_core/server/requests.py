@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,8 @@ from starlette.types import Scope
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Operation
-from tianji_core.gateway.body import check_body, check_models, check_retries, read_options, read_tags
-from tianji_core.gateway.call import Call, CallOptions
+from tianji_core.gateway.body import check_body, check_models, check_retries, read_metadata, read_options, read_tags
+from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
 from tianji_core.gateway.dialects import to_normal_form
 from tianji_core.translate.surfaces.contract import Surface
 
@@ -19,6 +20,7 @@ _TIMEOUT = b"x-litellm-timeout"
 _STREAM_TIMEOUT = b"x-litellm-stream-timeout"
 _NUM_RETRIES = b"x-litellm-num-retries"
 _OPTION_HEADERS = frozenset({_TIMEOUT, _STREAM_TIMEOUT, _NUM_RETRIES})
+_NOTHING: Mapping[str, Any] = {}
 _END_USER_HEADERS = (b"x-litellm-customer-id", b"x-litellm-end-user-id")
 
 
@@ -35,6 +37,9 @@ def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], b
     if not _OPTION_HEADERS.isdisjoint(headers):
         options = _with_headers(options, headers)
     client = scope.get("client")
+    tags = headers.get(b"x-litellm-tags")
+    says_more = tags is not None or options is not DEFAULT_OPTIONS
+    metadata = read_metadata(body) if says_more else {}
     call = Call(
         operation,
         model,
@@ -45,12 +50,11 @@ def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], b
         route=scope["path"],
         headers=headers,
         client=client[0] if client else None,
-        end_user=end_user(headers, body),
+        end_user=end_user(headers, body, metadata),
     )
-    tags = headers.get(b"x-litellm-tags")
-    if tags is not None or "tags" in body or "metadata" in body:
-        call.tags = read_tags(body, None if tags is None else tags.decode("latin-1"))
-        call.metadata = body.get("metadata") or {}
+    if says_more:
+        call.tags = read_tags(body, metadata, None if tags is None else tags.decode("latin-1"))
+        call.metadata = metadata
     return call
 
 
@@ -64,13 +68,17 @@ def read_dialect_call(
     return call
 
 
-def end_user(headers: dict[bytes, bytes], body: dict[str, Any]) -> str | None:
-    """Whom the caller calls for; header fields win over the body."""
+def end_user(headers: dict[bytes, bytes], body: dict[str, Any], metadata: Mapping[str, Any] = _NOTHING) -> str | None:
+    """Whom the caller calls for; the first place that says it counts, and the order is the reference's."""
     for name in _END_USER_HEADERS:
         value = headers.get(name)
         if value:
             return value.decode("latin-1")
     user: str | None = body.get("user")
+    if user is None and metadata:
+        user = next((u for name in ("user", "user_id") if isinstance(u := metadata.get(name), str)), None)
+    if user is None and isinstance(identifier := body.get("safety_identifier"), str):
+        user = identifier
     return user
 
 

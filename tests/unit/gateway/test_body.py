@@ -6,7 +6,16 @@ import pytest
 
 from tianji_core.api.errors import AuthenticationError, BadRequestError, UnsupportedParamsError
 from tianji_core.api.provider import ProviderSettings
-from tianji_core.gateway.body import OWN, REFUSED, TYPES, check_body, read_options, read_tags, vendor_body
+from tianji_core.gateway.body import (
+    OWN,
+    REFUSED,
+    TYPES,
+    check_body,
+    read_metadata,
+    read_options,
+    read_tags,
+    vendor_body,
+)
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.routing import Deployment
@@ -26,7 +35,7 @@ def test_the_table_of_types(name, kind):
     if kind is bool:
         fits = bool in types
     if fits:
-        assert check_body(body, "chat") == body
+        assert {**check_body(body, "chat"), name: value} == body
     else:
         with pytest.raises(BadRequestError) as raised:
             check_body(body, "chat")
@@ -121,10 +130,16 @@ def test_options():
 
 
 def test_tags():
-    assert read_tags({}, None) == ()
-    assert read_tags({"tags": ["a", "b"], "metadata": {"tags": ["b", "c"]}}, "d, a ,,") == ("a", "b", "c", "d")
-    assert read_tags({"tags": [1, None, "", "a"], "metadata": {"tags": "x"}}, None) == ("a",)
-    assert read_tags({"metadata": None}, "") == ()
+    assert read_tags({}, {}, None) == ()
+    assert read_tags({"tags": ["a", "b"]}, {"tags": ["b", "c"]}, "d, a ,,") == ("a", "b", "c", "d")
+    assert read_tags({"tags": [1, None, "", "a"]}, {"tags": "x"}, None) == ("a",)
+    assert read_tags({"tags": None}, {}, "") == ()
+
+
+def test_metadata():
+    assert read_metadata({}) == read_metadata({"metadata": None, "litellm_metadata": None}) == {}
+    assert read_metadata({"metadata": {"a": 1}}) == read_metadata({"litellm_metadata": {"a": 1}}) == {"a": 1}
+    assert read_metadata({"metadata": {"a": 1, "b": 1}, "litellm_metadata": {"b": 2}}) == {"a": 1, "b": 2}
 
 
 # -- what the vendor gets ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary
@@ -23,6 +24,7 @@ from tianji_core.gateway.objects import vendors
 from tianji_core.gateway.objects.ids import our_id
 from tianji_core.gateway.objects.shapes import clean_name, media_type
 from tianji_core.gateway.objects.targets import account_of, same_account
+from tianji_core.store import StoreUnavailableError
 from tianji_core.store.objects import StoredObject, new_id
 from tianji_core.telemetry import get_logger
 
@@ -123,10 +125,11 @@ class Files:
         return made
 
     async def drop(self, coming: StoredObject) -> None:
-        """Forget what was taken in."""
-        opened = await self._opened()
-        await opened.objects.remove(coming.kind, coming.id, coming.owner)
-        await opened.pieces.remove(coming.id)  # if it has expired meanwhile
+        """Forget what was taken in; with the database away, it goes by itself later."""
+        with suppress(StoreUnavailableError):
+            opened = await self._opened()
+            await opened.objects.remove(coming.kind, coming.id, coming.owner)
+            await opened.pieces.remove(coming.id)  # if it has expired meanwhile
 
     async def send(
         self,
@@ -159,8 +162,9 @@ class Files:
             await opened.objects.add(file)
             await self._note_copy(file, deployment, vendor_id)
         except BaseException:
-            await opened.objects.remove(KIND, file.id, owner)
             await self._discard(file, deployment, vendor_id)
+            with suppress(StoreUnavailableError):
+                await opened.objects.remove(KIND, file.id, owner)
             raise
         return file
 
@@ -334,10 +338,11 @@ class Files:
     async def _discard(self, stored: StoredObject, deployment: Deployment, vendor_id: str) -> None:
         """Take back an upload that nobody will know of."""
         try:
-            await (await self._opened()).objects.remove(COPY, our_id(PREFIX, deployment, vendor_id), stored.owner)
             await vendors.delete(deployment, vendor_id)
         except GatewayError as error:
             log.warning("an upload could not be taken back", provider=deployment.provider_name, error=str(error))
+        with suppress(StoreUnavailableError):
+            await (await self._opened()).objects.remove(COPY, our_id(PREFIX, deployment, vendor_id), stored.owner)
 
     # -- copies at vendors -----------------------------------------------------------------------------------------
 

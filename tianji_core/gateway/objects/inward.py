@@ -38,6 +38,8 @@ class Inward:
     def know(self, theirs: str, ours: str) -> None:
         """One more id that the caller has used."""
         self._ours.add(ours)
+        if not theirs:
+            return
         self._known.append((theirs.encode(), ours.encode()))
 
     async def read(self, data: bytes) -> dict[str, Any]:

@@ -89,7 +89,7 @@ async def upload(
     api = files_api(deployment)
     check_purpose_of(deployment, purpose)
     fields: list[tuple[str, object]] = [] if api.purposes is None else [("purpose", purpose)]
-    if api.expires and life is not None and life >= 3600:
+    if api.least_life is not None and life is not None and life >= api.least_life:
         fields += [("expires_after[anchor]", "created_at"), ("expires_after[seconds]", str(int(life)))]
     content_type, head, tail = open_form(secrets.token_hex(24), fields, "file", filename, content_type)
 

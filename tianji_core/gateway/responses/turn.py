@@ -151,7 +151,9 @@ class Turn(Responses):
         for name in ("stream", "stream_options"):
             call.body.pop(name, None)
         if call.native is not None:
-            call.native = {n: v for n, v in {**call.native, "store": False}.items() if n != "stream"}
+            call.native = {
+                n: v for n, v in {**call.native, "store": False}.items() if n not in ("stream", "stream_options")
+            }
         ours = {"id": self._ident, "background": True, "store": True}
         response = envelope(self._ident, int(call.started_at), call.model, self._told, "in_progress", [])
         response.update(ours)
@@ -250,6 +252,10 @@ class _AllButLast:
     def __init__(self, events: KeptEvents) -> None:
         self.events = events
         self._response: Body | None = None
+
+    @property
+    def number(self) -> int:
+        return self.events.number
 
     def write(self, chunk: Body) -> bytes:
         return self.events.write(chunk)

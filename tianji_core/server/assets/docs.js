@@ -17,13 +17,35 @@ function element(tag, text, ...children) {
   return node;
 }
 
-function sampleFor(path) {
+// The least that fits a schema: of objects the members that have to be there.
+function sampleOf(schema, spec) {
+  if (schema.$ref) return sampleOf(spec.components.schemas[schema.$ref.split("/").pop()], spec);
+  if (schema.allOf) return Object.assign({}, ...schema.allOf.map((part) => sampleOf(part, spec)));
+  if (schema.anyOf) return sampleOf(schema.anyOf[0], spec);
+  if ("const" in schema) return schema.const;
+  if (schema.enum) return schema.enum[0];
+  const kind = Array.isArray(schema.type) ? schema.type[0] : schema.type;
+  if (kind === "object") {
+    const members = (schema.required || []).map((name) => [name, sampleOf(schema.properties[name], spec)]);
+    return Object.fromEntries(members);
+  }
+  if (kind === "array") return [sampleOf(schema.items, spec)];
+  return { integer: 0, number: 0, boolean: false, string: "" }[kind] ?? null;
+}
+
+function sampleFor(path, media, spec) {
   const ending = Object.keys(SAMPLES).find((end) => path.endsWith(end));
-  return ending ? JSON.stringify(SAMPLES[ending], null, 2) : "";
+  if (ending) return JSON.stringify(SAMPLES[ending], null, 2);
+  return media ? JSON.stringify(sampleOf(media.schema, spec), null, 2) : "";
 }
 
 async function send(method, path, inputs, body, output) {
-  for (const [name, input] of inputs) path = path.replace(`{${name}}`, encodeURIComponent(input.value));
+  const query = new URLSearchParams();
+  for (const [parameter, input] of inputs) {
+    if (parameter.in === "path") path = path.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
+    else if (input.value) query.set(parameter.name, input.value);
+  }
+  if (query.size) path += `?${query}`;
   const headers = {};
   const key = document.getElementById("key").value;
   if (key) headers.authorization = `Bearer ${key}`;
@@ -39,19 +61,21 @@ async function send(method, path, inputs, body, output) {
   }
 }
 
-function drawRoute(path, method, operation) {
+function drawRoute(path, method, operation, spec) {
   const summary = element("summary", "", element("b", method.toUpperCase()), ` ${path} `);
-  if (!operation.security) summary.append(element("small", "(no key needed)"));
+  if (operation.summary) summary.append(element("small", operation.summary));
+  if (!operation.security) summary.append(element("small", " (no key needed)"));
   const details = element("details", "", summary);
-  const inputs = (operation.parameters || []).map((parameter) => {
+  const asked = (operation.parameters || []).filter((parameter) => parameter.in !== "header");
+  const inputs = asked.map((parameter) => {
     const input = element("input");
     details.append(element("label", parameter.name, input));
-    return [parameter.name, input];
+    return [parameter, input];
   });
   let body = null;
   if (operation.requestBody) {
     body = element("textarea");
-    body.value = sampleFor(path);
+    body.value = sampleFor(path, operation.requestBody.content["application/json"], spec);
     details.append(body);
   }
   const output = element("pre");
@@ -67,7 +91,7 @@ async function draw() {
   document.getElementById("about").textContent = `${spec.info.description} Version ${spec.info.version}.`;
   main.replaceChildren();
   for (const [path, methods] of Object.entries(spec.paths)) {
-    for (const [method, operation] of Object.entries(methods)) main.append(drawRoute(path, method, operation));
+    for (const [method, operation] of Object.entries(methods)) main.append(drawRoute(path, method, operation, spec));
   }
 }
 

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.api.errors import GatewayError
 from tianji_core.gateway.prompt_tokens import count_prompt
 from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.errors import error_body
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_dialect_call
 from tianji_core.translate.surfaces.messages import MESSAGES
 
@@ -23,16 +21,15 @@ def routes(app: App) -> list[GuardedRoute]:
     async def count_tokens(request: Request) -> Response:
         scope, headers = request.scope, dict(request.scope["headers"])
         serving = app.serving
-        try:
-            body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
-            if isinstance(body, dict):
-                body = {"max_tokens": 1, **body}  # nothing is to be answered here
-            call = read_dialect_call(MESSAGES, scope, headers, body, scope["principal"])
-            if call.native is not None:
-                call.native.pop("max_tokens", None)
-            count = await count_prompt(serving.gateway.pipeline.models, call)
-        except GatewayError as error:
-            return JSONResponse(error_body(error, MESSAGES.name), error.http_status)
+        body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+        if isinstance(body, dict):
+            body = {"max_tokens": 1, **body}  # nothing is to be answered here
+        call = read_dialect_call(MESSAGES, scope, headers, body, scope["principal"])
+        if call.native is not None:
+            call.native.pop("max_tokens", None)
+        count = await count_prompt(serving.gateway.pipeline.models, call)
         return JSONResponse({"input_tokens": count.tokens, "litellm_count_source": count.source})
 
-    return [route("/v1/messages/count_tokens", count_tokens, Permission.CALL_MODELS, methods=["POST"])]
+    doc = Doc("How many tokens a prompt has", "CountTokensAnswer", body="CountTokensRequest", error="MessagesError")
+    path = "/v1/messages/count_tokens"
+    return [route(path, count_tokens, Permission.CALL_MODELS, methods=["POST"], doc=doc, dialect=MESSAGES.name)]

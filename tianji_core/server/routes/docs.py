@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from tianji_core.server.openapi import openapi
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 
 if TYPE_CHECKING:
     from tianji_core.config import Settings
     from tianji_core.server.app import App
 
 _ASSETS = {"docs.css": "text/css", "docs.js": "text/javascript"}
+_LEADS = Doc("Leads to the API page", status=307)
 _POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
 
 
@@ -25,7 +26,10 @@ def routes(app: App, settings: Settings) -> list[GuardedRoute]:
         docs_path = f"/{docs_path}"
 
     async def spec(request: Request) -> Response:
-        return JSONResponse(openapi(app.routes))
+        from tianji_core.server.openapi.document import openapi
+
+        # It takes some hundredths of a second: not on the event loop.
+        return JSONResponse(await asyncio.to_thread(openapi, app.routes))
 
     async def page(request: Request) -> Response:
         text = _asset("docs.html").replace("{docs}", docs_path).replace("{root}", app.root)
@@ -43,10 +47,16 @@ def routes(app: App, settings: Settings) -> list[GuardedRoute]:
             return PlainTextResponse("Tianji is running.")
         return RedirectResponse(app.root + docs_path)
 
-    found = [route("/", root, Permission.PUBLIC), route("/openapi.json", spec, Permission.PUBLIC)]
+    said = Doc("Leads to the API page", media=("text/plain",)) if settings.no_docs else _LEADS
+    found = [
+        route("/", root, Permission.PUBLIC, doc=said),
+        route("/openapi.json", spec, Permission.PUBLIC, doc=Doc("This document", answer="object")),
+    ]
     if not settings.no_docs:
-        found.append(route(docs_path, page, Permission.PUBLIC))
-        found.append(route(f"{docs_path}/{{name}}", asset, Permission.PUBLIC))
+        doc = Doc("The API page", media=("text/html",))
+        found.append(route(docs_path, page, Permission.PUBLIC, doc=doc))
+        doc = Doc("A part of the API page", media=("text/css", "text/javascript"))
+        found.append(route(f"{docs_path}/{{name}}", asset, Permission.PUBLIC, doc=doc))
     return found
 
 

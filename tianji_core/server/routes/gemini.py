@@ -17,7 +17,7 @@ from tianji_core.api.errors import GatewayError, InternalServerError, NotFoundEr
 from tianji_core.routing import Deployment
 from tianji_core.server.asgi import ClientDisconnected, parse_json, read_body, send_json
 from tianji_core.server.errors import error_body
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_dialect_call
 from tianji_core.server.routes.models_api import ModelEndpoint
 from tianji_core.telemetry import get_logger
@@ -33,6 +33,26 @@ _CLIENT = b"x-goog-api-client"
 _CALLED = ["generateContent", "streamGenerateContent", "countTokens"]
 _MODES = frozenset({"chat", "completion", "responses"})
 """Modes of models that can be asked to generate content."""
+
+
+_GENERATES = Doc(
+    "Google's generateContent", "GeminiAnswer", body="GeminiBody", headers="CallHeaders", error="GeminiError"
+)
+_STREAMS = Doc(
+    "The same as a stream: events with `alt=sse`, else one array",
+    "(GeminiAnswer | GeminiError)[]",
+    body="GeminiBody",
+    query='{ alt?: "sse" }',
+    headers="CallHeaders",
+    stream="GeminiAnswer",
+    error="GeminiError | GeminiError[]",
+)
+_COUNTS = Doc("How many tokens a prompt has", "GeminiCount", body="GeminiCountBody", error="GeminiError")
+_LISTS = Doc(
+    "The models; those of Google's form to its own clients", "GeminiModels | ModelList", error="GeminiError | Error"
+)
+_TELLS = Doc("One of the models, as above", "GeminiModel | Model", error="GeminiError | Error")
+_LACKS = Doc("There is no other method", body="object", error="GeminiError")
 
 
 class GenerateEndpoint:
@@ -153,16 +173,16 @@ def routes(app: App) -> list[GuardedRoute]:
 
     found = []
     for prefix in _PREFIXES:
-        for method, endpoint in (
-            ("generateContent", GenerateEndpoint(app, streams=False)),
-            ("streamGenerateContent", GenerateEndpoint(app, streams=True)),
-            ("countTokens", PlainEndpoint(app, count)),
+        for method, endpoint, doc in (
+            ("generateContent", GenerateEndpoint(app, streams=False), _GENERATES),
+            ("streamGenerateContent", GenerateEndpoint(app, streams=True), _STREAMS),
+            ("countTokens", PlainEndpoint(app, count), _COUNTS),
         ):
             path = f"{prefix}/{{model:path}}:{method}"
-            found.append(route(path, endpoint, Permission.CALL_MODELS, methods=["POST"]))
+            found.append(route(path, endpoint, Permission.CALL_MODELS, methods=["POST"], doc=doc))
     for prefix, kind in ((_PREFIXES[0], GuardedRoute), (_PREFIXES[1], OfGooglesClients)):
         one = f"{prefix}/{{model:path}}"
-        found.append(kind(prefix, PlainEndpoint(app, list_models), Permission.CALL_MODELS, ["GET"]))
-        found.append(kind(one, PlainEndpoint(app, get_model), Permission.CALL_MODELS, ["GET"]))
-        found.append(kind(one, PlainEndpoint(app, no_method), Permission.CALL_MODELS, ["POST"]))
+        found.append(kind(prefix, PlainEndpoint(app, list_models), Permission.CALL_MODELS, ["GET"], _LISTS))
+        found.append(kind(one, PlainEndpoint(app, get_model), Permission.CALL_MODELS, ["GET"], _TELLS))
+        found.append(kind(one, PlainEndpoint(app, no_method), Permission.CALL_MODELS, ["POST"], _LACKS))
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App
@@ -25,8 +25,10 @@ def routes(app: App) -> list[GuardedRoute]:
         connected = opened is not None and await opened.ping()
         return JSONResponse({"status": "healthy", "db": "connected" if connected else "Not connected"})
 
+    living = Doc("Whether the process lives", answer="string")
+    readiness = Doc("Whether it may get traffic", answer="Readiness", error="Readiness")
     return [
-        route("/health/liveliness", alive, Permission.PUBLIC),
-        route("/health/liveness", alive, Permission.PUBLIC),
-        route("/health/readiness", ready, Permission.PUBLIC),
+        route("/health/liveliness", alive, Permission.PUBLIC, doc=living),
+        route("/health/liveness", alive, Permission.PUBLIC, doc=living),
+        route("/health/readiness", ready, Permission.PUBLIC, doc=readiness),
     ]

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tianji_core.routing import Deployment
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App
@@ -43,8 +43,10 @@ def routes(app: App) -> list[GuardedRoute]:
             return JSONResponse({"detail": message}, status_code=404)
         return JSONResponse(_entry(name, target.deployments[0]))
 
+    several = Doc("The models that may be called", "ModelList", query="{ return_wildcard_routes?: boolean = false }")
+    one = Doc("One of the models", "Model")
     found = []
     for prefix in ("", "/v1"):
-        found.append(route(f"{prefix}/models", list_models, Permission.CALL_MODELS))
-        found.append(route(f"{prefix}/models/{{model:path}}", get_model, Permission.CALL_MODELS))
+        found.append(route(f"{prefix}/models", list_models, Permission.CALL_MODELS, doc=several))
+        found.append(route(f"{prefix}/models/{{model:path}}", get_model, Permission.CALL_MODELS, doc=one))
     return found

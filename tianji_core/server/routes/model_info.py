@@ -13,7 +13,7 @@ from tianji_core.config.secrets import conceal, veil
 from tianji_core.gateway.bare_names import provider_of
 from tianji_core.gateway.capabilities import group_facts, model_facts, operation_of, supported_params
 from tianji_core.routing import Deployment, ModelTable
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App
@@ -88,9 +88,18 @@ def routes(app: App) -> list[GuardedRoute]:
             {"supported_openai_params": supported_params(provider, model, operation_of(provider, model))}
         )
 
+    of_one = Doc("What is known of each deployment", "ModelInfo", query="{ litellm_model_id?: string }")
+    of_group = Doc("What is known of each model group", "GroupInfo", query="{ model_group?: string }")
+    of_params = Doc(
+        "The OpenAI parameters that a model takes",
+        "{ supported_openai_params: string[] }",
+        query="{ model: string }",
+    )
     return [
-        route("/model/info", model_info, Permission.CALL_MODELS),
-        route("/v1/model/info", model_info, Permission.CALL_MODELS),
-        route("/model_group/info", group_info, Permission.CALL_MODELS),
-        route("/utils/supported_openai_params", params, Permission.CALL_MODELS),
+        *(route(path, model_info, Permission.CALL_MODELS, doc=of_one) for path in ("/model/info", "/v1/model/info")),
+        *(
+            route(path, group_info, Permission.CALL_MODELS, doc=of_group)
+            for path in ("/model_group/info", "/v1/model_group/info")
+        ),
+        route("/utils/supported_openai_params", params, Permission.CALL_MODELS, doc=of_params),
     ]

@@ -33,7 +33,7 @@ from tianji_core.server.asgi import (
 )
 from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.forms import is_form, read_form
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_call, read_dialect_call
 from tianji_core.server.routes import responses
 from tianji_core.telemetry import get_logger
@@ -64,6 +64,31 @@ _DIALECTS: tuple[tuple[Surface, tuple[str, ...]], ...] = (
     (MESSAGES, ("/v1/messages",)),
     (RESPONSES, (*responses.PATHS, *(f"{path}/compact" for path in responses.PATHS))),
 )
+_DOCS: dict[str, Doc] = {
+    "chat": Doc("Chat", "ChatCompletion", body="ChatBody", stream="ChatChunk"),
+    "completions": Doc("The older completions", "Completion", body="CompletionBody", stream="Completion"),
+    "embeddings": Doc("Embeddings", "Embeddings", body="EmbeddingsBody"),
+    "rerank": Doc("Documents by relevance", "Rerank", body="RerankBody"),
+    "moderations": Doc("Moderations", "Moderations", body="ModerationsBody"),
+    "images": Doc("Images from a prompt", "Images", body="ImagesBody", stream="object"),
+    "image_edits": Doc("Images changed by a prompt", "Images", form="ImageEditsForm", stream="object"),
+    "image_variations": Doc("Images like another", "Images", form="ImageVariationsForm"),
+    "speech": Doc("Speech from a text", body="SpeechBody", media=("audio/*",), stream="object"),
+    "transcriptions": Doc(
+        "Text from speech", "Transcription", form="TranscriptionForm", media=("text/plain",), stream="object"
+    ),
+    "translations": Doc("English text from speech", "Transcription", form="TranslationForm", media=("text/plain",)),
+    "messages": Doc(
+        "Anthropic's Messages", "Message", body="MessagesBody", stream="MessagesEvent", error="MessagesError"
+    ),
+    "responses": Doc(
+        "OpenAI's Responses; below `/compact`, a conversation made shorter",
+        "Response | Compaction",
+        body="ResponsesBody",
+        stream="ResponsesEvent",
+    ),
+}
+"""What the API's document says, by operation or dialect."""
 _PREFIXES = ("", "/v1", "/engines/{model:path}", "/openai/deployments/{model:path}")
 
 
@@ -184,7 +209,7 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         async for data in reply:
             await send({"type": "http.response.body", "body": data, "more_body": True})
     except GatewayError as error:
-        told = reply.failure(error_event(error, call.dialect))
+        told = reply.failure(error_event(error, call.dialect, reply.number))
         if told is None:
             raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
         await send({"type": "http.response.body", "body": told, "more_body": True})
@@ -195,7 +220,7 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         log.exception("stream failed unexpectedly", call_id=call.id, error=repr(error))
         crash = InternalServerError("Internal server error.")
         await reply.aclose(crash)
-        told = reply.failure(error_event(crash, call.dialect))
+        told = reply.failure(error_event(crash, call.dialect, reply.number))
         if told is None:
             raise
         await send({"type": "http.response.body", "body": told, "more_body": True})
@@ -212,7 +237,7 @@ async def _abandon(reply: StreamReply, watch: DisconnectWatch, send: Send, diale
         return
     failure = ServiceUnavailableError("The gateway is shutting down.")
     await reply.aclose(failure, quick=True)
-    told = reply.failure(error_event(failure, dialect))
+    told = reply.failure(error_event(failure, dialect, reply.number))
     if told is not None:
         await send({"type": "http.response.body", "body": told, "more_body": False})
 
@@ -237,8 +262,16 @@ def routes(app: App) -> list[GuardedRoute]:
     for operation, suffix in _SUFFIXES.items():
         endpoint = ModelEndpoint(app, operation)
         prefixes = (*_PREFIXES, "/v2") if operation == "rerank" else _PREFIXES
-        found += [route(prefix + suffix, endpoint, Permission.CALL_MODELS, methods=["POST"]) for prefix in prefixes]
+        found += [_route(prefix + suffix, endpoint, _DOCS[operation]) for prefix in prefixes]
     for surface, paths in _DIALECTS:
         endpoint = _endpoint(app, surface)
-        found += [route(path, endpoint, Permission.CALL_MODELS, methods=["POST"]) for path in paths]
+        found += [_route(path, endpoint, _DOCS[surface.name]) for path in paths]
     return found
+
+
+def _route(path: str, endpoint: ModelEndpoint, doc: Doc) -> GuardedRoute:
+    doc = doc._replace(headers="CallHeaders")
+    if "{model" not in path:  # else the path names it
+        body, form = (f"{{ model: string }} & {name}" if name else "" for name in (doc.body, doc.form))
+        doc = doc._replace(body=body, form=form)
+    return route(path, endpoint, Permission.CALL_MODELS, methods=["POST"], doc=doc)

@@ -33,7 +33,7 @@ from tianji_core.gateway.pass_through.paths import checked_query
 from tianji_core.gateway.pass_through.table import Place
 from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, RawHeader, parse_json, send_json
 from tianji_core.server.errors import error_body
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import end_user
 from tianji_core.server.uploads import Incoming
 from tianji_core.telemetry import get_logger
@@ -47,6 +47,7 @@ HELD = 16 * 1024 * 1024
 """Bytes of JSON that are held to learn the model; a larger body goes on as it comes, and its model is not known."""
 POLICY: RawHeader = (b"content-security-policy", b"default-src 'none'; sandbox; frame-ancestors 'none'")
 """A vendor's answer is shown by no browser as a page of ours."""
+_PASSES = Doc("Passed through to the vendor as it comes", media=("*/*",), error="any")
 _FILES = ("audio/", "image/", "video/", "multipart/", "application/octet-stream", "application/pdf", "application/zip")
 """Media types of bodies that are no JSON, so that nothing can be learnt from them."""
 
@@ -67,11 +68,11 @@ def listed(serving: Serving) -> list[GuardedRoute]:
     for target in table.targets():
         permission = Permission.PUBLIC if target.public else Permission.CALL_MODELS
         methods = sorted(target.methods)
-        found.append(route(target.prefix, _nowhere, permission, methods))
+        found.append(route(target.prefix, _nowhere, permission, methods, _PASSES))
         if target.below:
-            found.append(route(f"{target.prefix}/{{path:path}}", _nowhere, permission, methods))
+            found.append(route(f"{target.prefix}/{{path:path}}", _nowhere, permission, methods, _PASSES))
     if table.vendors is None or table.vendors:
-        found.append(route("/{provider}/{path:path}", _nowhere, Permission.CALL_MODELS, sorted(METHODS)))
+        found.append(route("/{provider}/{path:path}", _nowhere, Permission.CALL_MODELS, sorted(METHODS), _PASSES))
     return found
 
 
@@ -134,7 +135,7 @@ class _Exchange:
             headers=self._headers,
             client=client[0] if client else None,
             end_user=end_user(self._headers, {}),
-            tags=read_tags({}, None if tags is None else tags.decode("latin-1")),
+            tags=read_tags({}, {}, None if tags is None else tags.decode("latin-1")),
         )
         passing = self._passing = Passing(serving.gateway.pipeline, call)
         if scope["method"] not in place.methods:

@@ -12,7 +12,7 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.body import check_models
 from tianji_core.gateway.call import DEFAULT_OPTIONS
 from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.permissions import GuardedRoute, GuardedSocket, Permission, route, socket_route
+from tianji_core.server.permissions import Doc, GuardedRoute, GuardedSocket, Permission, route, socket_route
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App
@@ -68,14 +68,15 @@ def routes(app: App) -> list[GuardedRoute]:
     async def transcription_sessions(request: Request) -> Response:
         return await beta(request, transcribes=True)
 
+    of_beta = Doc("A key for one realtime session, in the form of the beta", "RealtimeSession", body="RealtimeSetup")
     endpoints = {
-        "client_secrets": client_secrets,
-        "sessions": sessions,
-        "transcription_sessions": transcription_sessions,
+        "client_secrets": (client_secrets, Doc("A key for one realtime session", "ClientSecret", body="SecretSetup")),
+        "sessions": (sessions, of_beta),
+        "transcription_sessions": (transcription_sessions, of_beta),
     }
     return [
-        route(f"{prefix}/{name}", endpoint, Permission.CALL_MODELS, methods=["POST"])
-        for name, endpoint in endpoints.items()
+        route(f"{prefix}/{name}", endpoint, Permission.CALL_MODELS, methods=["POST"], doc=doc)
+        for name, (endpoint, doc) in endpoints.items()
         for prefix in _PATHS[:3]
     ]
 

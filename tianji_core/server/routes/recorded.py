@@ -177,7 +177,7 @@ def _call(request: Request, kind: CallKind) -> Call:
         headers=headers,
         client=client[0] if client else None,
         end_user=end_user(headers, {}),
-        tags=read_tags({}, None if tags is None else tags.decode("latin-1")),
+        tags=read_tags({}, {}, None if tags is None else tags.decode("latin-1")),
     )
 
 

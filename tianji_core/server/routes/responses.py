@@ -13,7 +13,7 @@ from tianji_core.api.errors import GatewayError
 from tianji_core.api.provider import Body
 from tianji_core.server.asgi import EVENT_STREAM, parse_json, read_body
 from tianji_core.server.errors import error_body, error_event
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_dialect_call
 from tianji_core.translate.surfaces.responses import RESPONSES
 
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
 
 PATHS = ("/v1/responses", "/responses", "/openai/v1/responses")
+
+_COUNTS = Doc("How many tokens a Response's prompt has", "ResponseTokens", body="ResponsesBody")
+_TELLS = Doc(
+    "A Response that is kept",
+    "Response",
+    query="{ stream?: boolean, starting_after?: integer, include?: string }",
+    stream="ResponsesEvent",
+)
+_DELETES = Doc("Forgets a Response", "{ id: string, object: string, deleted: boolean }")
+_CANCELS = Doc("Ends a Response that is being made in the background", "Response")
+_LISTS = Doc(
+    "What a Response was asked",
+    "{ object: string, data: object[], has_more: boolean }",
+    query="{ after?: string, limit?: integer, order?: string, include?: string }",
+)
 
 Stream = AsyncIterator[bytes]
 Work = Callable[["StoredResponses", Request], Awaitable[Body | Stream]]
@@ -55,15 +70,15 @@ def routes(app: App) -> list[GuardedRoute]:
 
     found = []
     for base in PATHS:
-        found.append(route(f"{base}/input_tokens", count, Permission.CALL_MODELS, methods=["POST"]))
+        found.append(route(f"{base}/input_tokens", count, Permission.CALL_MODELS, methods=["POST"], doc=_COUNTS))
         one = base + "/{response_id}"
-        for method, path, work in (
-            ("GET", one, _get),
-            ("DELETE", one, _delete),
-            ("POST", one + "/cancel", _cancel),
-            ("GET", one + "/input_items", _input_items),
+        for method, path, work, doc in (
+            ("GET", one, _get, _TELLS),
+            ("DELETE", one, _delete, _DELETES),
+            ("POST", one + "/cancel", _cancel, _CANCELS),
+            ("GET", one + "/input_items", _input_items, _LISTS),
         ):
-            found.append(route(path, answered(work), Permission.CALL_MODELS, methods=[method]))
+            found.append(route(path, answered(work), Permission.CALL_MODELS, methods=[method], doc=doc))
     return found
 
 

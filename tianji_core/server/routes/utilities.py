@@ -13,7 +13,7 @@ from tianji_core.api.provider import Body, Operation
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.prompt_tokens import PromptCount, count_here, count_prompt
 from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.permissions import GuardedRoute, Permission, route
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_call, read_dialect_call
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.translate.surfaces.messages import MESSAGES
@@ -68,9 +68,16 @@ def routes(app: App) -> list[GuardedRoute]:
             }
         )
 
+    counting = Doc(
+        "How many tokens a prompt has",
+        "TokenCount",
+        body="TokenCountRequest",
+        query="{ call_endpoint?: boolean = false }",
+    )
+    showing = Doc("The vendor request that a call would make", "TransformedRequest", body="TransformRequest")
     return [
-        route("/utils/token_counter", token_counter, Permission.CALL_MODELS, methods=["POST"]),
-        route("/utils/transform_request", transform_request, Permission.ADMIN, methods=["POST"]),
+        route("/utils/token_counter", token_counter, Permission.CALL_MODELS, methods=["POST"], doc=counting),
+        route("/utils/transform_request", transform_request, Permission.ADMIN, methods=["POST"], doc=showing),
     ]
 
 

@@ -13,6 +13,10 @@ from tianji_core.wire.openai import CHAT_PARAMS
 class Events(Protocol):
     """Writes one stream in the dialect."""
 
+    @property
+    def number(self) -> int:
+        """The number that the next event has, where the dialect numbers its events."""
+
     def write(self, chunk: Body) -> bytes:
         """The events that a chat chunk brings; may be empty."""
 
@@ -25,6 +29,10 @@ class NativeStream(Protocol):
 
     error: Body | None
     """The event by which the vendor told a failure."""
+
+    @property
+    def number(self) -> int:
+        """As in `Events`."""
 
     @property
     def complete(self) -> bool:

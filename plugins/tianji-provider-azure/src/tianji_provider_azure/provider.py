@@ -59,7 +59,7 @@ class Azure(AzureHosted, ByResponses):
     chunks: ClassVar[str] = "chat.completion.chunk"
     pass_through_headers = ("openai-beta", "x-ms-client-request-id", "x-ms-oai-*")
     resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
-    files_api = FilesAPI(frozenset({"assistants", "batch", "fine-tune"}), expires=True)
+    files_api = FilesAPI(frozenset({"assistants", "batch", "fine-tune"}), least_life=14 * 24 * 3600)
     batch_api = OpenAIBatches(("/chat/completions",), prefix="", own_rows=True)
 
     @cached_property

@@ -82,7 +82,8 @@ def _head(request: ModelRequest, *, stream: bool) -> Body:
 
 
 def _message(request: ModelRequest, choice: Choice) -> Body:
-    message: Body = {"role": "assistant", "content": None if choice.calls else choice.text}
+    text = None if choice.calls else choice.text
+    message: Body = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
     if choice.reasoning:
         message["reasoning_content"] = choice.reasoning
     if choice.calls:

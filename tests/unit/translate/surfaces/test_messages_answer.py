@@ -86,6 +86,7 @@ def test_usage_leaves_the_cache_out_of_the_input():
         "prompt_tokens": 100,
         "completion_tokens": 7,
         "prompt_tokens_details": {"cached_tokens": 60, "cache_write_tokens": 30},
+        "completion_tokens_details": {"reasoning_tokens": 3},
     }
     answer = MESSAGES.answer({**RESPONSES["chat"], "usage": usage}, ASKED)
     assert answer["usage"] == {
@@ -93,6 +94,11 @@ def test_usage_leaves_the_cache_out_of_the_input():
         "output_tokens": 7,
         "cache_creation_input_tokens": 30,
         "cache_read_input_tokens": 60,
+        "output_tokens_details": {"thinking_tokens": 3},
+        "server_tool_use": None,
+        "cache_creation": None,
+        "inference_geo": None,
+        "service_tier": None,
     }
 
 
@@ -111,7 +117,7 @@ def test_thinking_comes_first_and_keeps_its_signature():
     message = assembled(events_of([*blocks, chunk(content="Yes."), chunk("stop")]))
     assert message["content"] == [
         {"type": "thinking", "thinking": "Hm", "signature": "sig"},
-        {"type": "text", "text": "Yes."},
+        {"type": "text", "text": "Yes.", "citations": None},
     ]
 
 
@@ -156,19 +162,20 @@ def test_interleaved_arguments_stay_with_their_call():
 
 
 def test_an_empty_stream_is_a_message_with_an_empty_text():
-    assert assembled(events_of([]))["content"] == [{"type": "text", "text": ""}]
+    assert assembled(events_of([]))["content"] == [{"type": "text", "text": "", "citations": None}]
 
 
 def test_arguments_that_are_no_object():
     odd = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "[1"}}
     message = {"role": "assistant", "content": None, "tool_calls": [odd]}
     chat = {"id": "c", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
-    assert MESSAGES.answer(chat, ASKED)["content"] == [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]
+    (block,) = MESSAGES.answer(chat, ASKED)["content"]
+    assert block == {"type": "tool_use", "id": "a", "name": "f", "input": {}, "caller": {"type": "direct"}}
 
 
 def test_refusals():
     message = {"role": "assistant", "content": None, "refusal": "No."}
     chat = {"id": "c", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
     answer = MESSAGES.answer(chat, ASKED)
-    assert (answer["content"], answer["stop_reason"]) == ([{"type": "text", "text": "No."}], "refusal")
+    assert ([block["text"] for block in answer["content"]], answer["stop_reason"]) == (["No."], "refusal")
     assert assembled(events_of([chunk(refusal="No."), chunk("stop")]))["stop_reason"] == "refusal"

@@ -20,6 +20,8 @@ class NativeGemini:
     See `surfaces.contract.NativeStream`.
     """
 
+    number = 0
+
     def __init__(self) -> None:
         self._events = SSEDecoder()
         self._counts: Body = {}

@@ -41,6 +41,8 @@ class _Candidate:
 class GeminiEvents:
     """Writes one stream."""
 
+    number = 0
+
     def __init__(self, model: str, asked: Body) -> None:
         self._model = model
         self._shows = shows_thoughts(asked)

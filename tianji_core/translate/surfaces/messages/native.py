@@ -16,6 +16,8 @@ _WORTH_READING = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"
 class NativeMessages:
     """One stream. Only the events at its beginning and end are decoded; see `surfaces.contract.NativeStream`."""
 
+    number = 0
+
     def __init__(self, model: str) -> None:
         self._model = model
         self._events = SSEDecoder()

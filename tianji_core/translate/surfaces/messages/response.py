@@ -29,10 +29,19 @@ def chat_to_message(answer: Body) -> Body:
         "role": "assistant",
         "model": answer.get("model"),
         "content": content,
-        "stop_reason": stop_reason(choice.get("finish_reason"), refused=bool(message.get("refusal"))),
-        "stop_sequence": None,
-        "usage": message_usage(answer.get("usage")),
+        "container": None,
+        **stopped(stop_reason(choice.get("finish_reason"), refused=bool(message.get("refusal")))),
+        "usage": {**message_usage(answer.get("usage")), **NO_TIER},
     }
+
+
+NO_TIER: Body = {"cache_creation": None, "inference_geo": None, "service_tier": None}
+"""What Anthropic says of a call that other vendors have nothing for; it stands in whole messages only."""
+
+
+def stopped(reason: str | None) -> Body:
+    """The members that say why a message ended; None while it goes on."""
+    return {"stop_reason": reason, "stop_sequence": None, "stop_details": None}
 
 
 def message_id(ident: Any) -> str:
@@ -56,13 +65,15 @@ def message_usage(usage: Mapping[str, Any] | None) -> Body:
         or details.get("cache_write_tokens")
         or usage.get("cache_creation_input_tokens")
     )
-    found: Body = {
+    thought = _count((usage.get("completion_tokens_details") or {}).get("reasoning_tokens"))
+    return {
         "input_tokens": max(0, _count(usage.get("prompt_tokens")) - read - written),
         "output_tokens": _count(usage.get("completion_tokens")),
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": read,
+        "output_tokens_details": {"thinking_tokens": thought} if thought else None,
+        "server_tool_use": None,
     }
-    return found
 
 
 def thinking_blocks(message: Body) -> list[Body]:
@@ -81,7 +92,12 @@ def _signed(block: Body) -> Body:
 
 def _texts(message: Body) -> list[Body]:
     text = message.get("content") or message.get("refusal")
-    return [{"type": "text", "text": text}] if isinstance(text, str) and text else []
+    return [text_block(text)] if isinstance(text, str) and text else []
+
+
+def text_block(text: str) -> Body:
+    """A text that cites nothing."""
+    return {"type": "text", "text": text, "citations": None}
 
 
 def tool_use(call: Body) -> Body:
@@ -96,6 +112,7 @@ def tool_use(call: Body) -> Body:
         "id": tool_use_id(call.get("id")),
         "name": function.get("name"),
         "input": arguments if isinstance(arguments, dict) else {},
+        "caller": {"type": "direct"},
     }
 
 

@@ -12,12 +12,22 @@ import orjson
 
 from tianji_core.api.provider import Body
 from tianji_core.translate.surfaces.calls import CallQueue
-from tianji_core.translate.surfaces.messages.response import message_id, message_usage, stop_reason, tool_use_id
+from tianji_core.translate.surfaces.messages.response import (
+    NO_TIER,
+    message_id,
+    message_usage,
+    stop_reason,
+    stopped,
+    text_block,
+    tool_use_id,
+)
 from tianji_core.wire.sse import encode_event
 
 
 class MessageEvents:
     """Writes one stream."""
+
+    number = 0
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -51,13 +61,11 @@ class MessageEvents:
             events.append(self._start({}))
         self._flush(events)
         if self._index < 0:  # some clients expect a block in every message
-            self._begin({"type": "text", "text": ""}, events)
+            self._begin(text_block(""), events)
         self._stop(events)
         reason = stop_reason(self._finish, refused=self._refused)
-        counted = message_usage(usage)
-        events.append(
-            {"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None}, "usage": counted}
-        )
+        ended = {"container": None, **stopped(reason)}
+        events.append({"type": "message_delta", "delta": ended, "usage": message_usage(usage)})
         events.append({"type": "message_stop"})
         return _encoded(events)
 
@@ -68,9 +76,9 @@ class MessageEvents:
             "role": "assistant",
             "model": self._model,
             "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": {**message_usage(None), "output_tokens": 0},
+            "container": None,
+            **stopped(None),
+            "usage": {**message_usage(None), **NO_TIER},
         }
         return {"type": "message_start", "message": message}
 
@@ -84,7 +92,7 @@ class MessageEvents:
             self._refused = True
         text = delta.get("content") or delta.get("refusal")
         if isinstance(text, str) and text:
-            self._into("text", {"type": "text", "text": ""}, events)
+            self._into("text", text_block(""), events)
             self._add({"type": "text_delta", "text": text}, events)
         for call in delta.get("tool_calls") or ():
             for index, told in self._calls.take(call):
@@ -109,7 +117,8 @@ class MessageEvents:
             self._stop(events)
             self._call = index
             ident, name = tool_use_id(call.get("id")), function.get("name")
-            self._begin({"type": "tool_use", "id": ident, "name": name, "input": {}}, events)
+            block = {"type": "tool_use", "id": ident, "name": name, "input": {}, "caller": {"type": "direct"}}
+            self._begin(block, events)
         if function.get("arguments"):
             self._add({"type": "input_json_delta", "partial_json": function["arguments"]}, events)
 

@@ -36,6 +36,7 @@ class NativeResponses:
         self.usage: dict[str, Any] | None = None
         self.complete = False
         self.error: Body | None = None
+        self.number = 0
 
     def feed(self, data: bytes) -> bytes:
         try:
@@ -52,6 +53,7 @@ class NativeResponses:
             return b""
         if event.event == "error" or b'"error"' in event.data[:80] or any(w in event.data for w in _ENVELOPES):
             return self._read(event)
+        self.number += 1
         if self._mark is not None and b'"encrypted_content"' in event.data:
             return self._marked(event, self._mark)
         return encode_event(event.data, event.event or _kind_of(event.data))
@@ -84,6 +86,7 @@ class NativeResponses:
                 self._stamp(response)
             self.usage = chat_usage(response.get("usage")) or self.usage
         self.complete = self.complete or kind in _LAST
+        self.number += 1
         return encode_event(orjson.dumps(data), kind)
 
 

@@ -38,6 +38,8 @@ _ECHOED: dict[str, Any] = {
 def envelope(ident: str, created: int, model: str, asked: Body, status: str, output: list[Body]) -> Body:
     """A Response without usage: what it answers, and what came so far."""
     echoed = {name: default if asked.get(name) is None else asked[name] for name, default in _ECHOED.items()}
+    echoed["tools"] = [_whole_tool(tool) for tool in echoed["tools"]] if isinstance(echoed["tools"], list) else []
+    echoed["text"] = _whole_text(echoed["text"])
     reasoning = asked.get("reasoning") if isinstance(asked.get("reasoning"), dict) else {}
     return {
         "id": ident,
@@ -56,6 +58,23 @@ def envelope(ident: str, created: int, model: str, asked: Body, status: str, out
         "frequency_penalty": 0.0,
         **echoed,
     }
+
+
+def _whole_tool(tool: Any) -> Any:
+    """A function with all its members, as an answer repeats it."""
+    if not isinstance(tool, dict) or tool.get("type") != "function":
+        return tool
+    return {"description": None, "parameters": None, "strict": None, **tool}
+
+
+def _whole_text(text: Any) -> Any:
+    """The same for the format of a text."""
+    form = text.get("format") if isinstance(text, dict) else None
+    if not isinstance(form, dict):
+        return {"format": {"type": "text"}, **text} if isinstance(text, dict) else {"format": {"type": "text"}}
+    if form.get("type") != "json_schema":
+        return text
+    return {**text, "format": {"description": None, "strict": False, **form}}
 
 
 def chat_to_response(answer: Body, asked: Body, ident: str | None = None) -> Body:

@@ -99,5 +99,5 @@ class RetoldEvents(ResponseEvents):
 
     def _event(self, kind: str, **members: Any) -> bytes:
         written = super()._event(kind, **members)
-        number: int = self._number - 1
+        number = self.number - 1
         return written if number > self._after else b""

@@ -25,7 +25,7 @@ class ResponseEvents:
         self._asked = asked
         self._ident = ident
         self._custom = shapes.custom_tools(asked)
-        self._number = 0
+        self.number = 0
         self._suffix = ""
         self._created = 0
         self._output: list[Body] = []
@@ -208,8 +208,8 @@ class ResponseEvents:
         return shapes.envelope(ident, self._created, self._model, self._asked, status, output)
 
     def _event(self, kind: str, **members: Any) -> bytes:
-        event = {"type": kind, "sequence_number": self._number, **members}
-        self._number += 1
+        event = {"type": kind, "sequence_number": self.number, **members}
+        self.number += 1
         return encode_event(orjson.dumps(event), kind)
 
 
