@@ -32,6 +32,7 @@ from tianji_core.config.schema.base import About  # noqa: E402
 from tianji_core.config.schema.cache_params import CacheParams  # noqa: E402
 from tianji_core.config.schema.litellm_settings import CustomProvider  # noqa: E402
 from tianji_core.config.schema.types import Kind  # noqa: E402
+from tianji_core.config.schema.vendor_settings import AssistantSettings, VendorRow  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "config.md"
 
@@ -49,6 +50,8 @@ BLOCKS: tuple[tuple[str, type[Block]], ...] = (
     ("guardrails[]", Guardrail),
     ("guardrails[].litellm_params", GuardrailParams),
     ("credential_list[]", Credential),
+    ("files_settings[], finetune_settings[]", VendorRow),
+    ("assistant_settings", AssistantSettings),
 )
 
 INTRO = """\

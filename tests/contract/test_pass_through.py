@@ -205,7 +205,7 @@ def test_bedrock_is_signed_over_the_very_path(serving, config, fake_upstream):
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 def test_any_method(serving, config, fake_upstream, method):
-    answer, _ = passed(serving, config, method, "/openai/v1/files/file-1")
+    answer, _ = passed(serving, config, method, "/openai/v1/blobs/file-1")
     assert answer.status == 200
     assert fake_upstream.requests[0].method == method
     assert (answer.body == b"") == (method == "HEAD")
@@ -223,7 +223,7 @@ def test_methods_that_would_show_the_credential_are_refused(serving, config, fak
 def test_an_upload_in_parts_keeps_its_length_and_its_bytes(serving, config, fake_upstream):
     parts = [bytes([number]) * 50_000 for number in range(20)]
     headers = {**BEARER, "content-type": "multipart/form-data; boundary=x", "content-length": "1000000"}
-    answer, _ = passed(serving, config, "POST", "/openai/v1/files", content=parts, headers=headers)
+    answer, _ = passed(serving, config, "POST", "/openai/v1/blobs", content=parts, headers=headers)
     assert answer.status == 200
     seen = fake_upstream.requests[0]
     assert seen.body == b"".join(parts)
@@ -233,7 +233,7 @@ def test_an_upload_in_parts_keeps_its_length_and_its_bytes(serving, config, fake
 
 def test_an_upload_of_unknown_length_goes_on_in_chunks(serving, config, fake_upstream):
     headers = {**BEARER, "content-type": "audio/wav", "transfer-encoding": "chunked"}
-    answer, _ = passed(serving, config, "POST", "/openai/v1/files", content=[b"a", b"", b"bc"], headers=headers)
+    answer, _ = passed(serving, config, "POST", "/openai/v1/blobs", content=[b"a", b"", b"bc"], headers=headers)
     assert answer.status == 200
     assert fake_upstream.requests[0].body == b"abc"
     assert fake_upstream.requests[0].headers["transfer-encoding"] == "chunked"
@@ -446,9 +446,9 @@ def test_bodies_have_limits(serving, config, fake_upstream):
         async with serving(config(max_pass_through_size_mb=1, max_request_size_mb=0.5)) as client:
             file = {**BEARER, "content-type": "application/octet-stream"}
             said = await client.request(
-                "POST", "/openai/v1/files", content=b"", headers={**file, "content-length": "2000000"}
+                "POST", "/openai/v1/blobs", content=b"", headers={**file, "content-length": "2000000"}
             )
-            found = await client.request("POST", "/openai/v1/files", content=[bytes(600_000)] * 3, headers=file)
+            found = await client.request("POST", "/openai/v1/blobs", content=[bytes(600_000)] * 3, headers=file)
             signed = await client.request("POST", "/bedrock/model/m/invoke", content=bytes(600_000), headers=file)
             return said, found, signed, await records_of(client, 3)
 
@@ -488,7 +488,7 @@ FORBIDDEN = [
     ("POST", "/openai/v1/chat/completions", {"model": "gpt-y", "messages": []}),
     ("POST", "/openai/v1/chat/completions", {"messages": []}),
     ("POST", "/openai/v1/chat/completions", {"model": "gpt-x", "models": ["gpt-y"]}),
-    ("POST", "/openai/v1/batches", {"model": "gpt-x", "input_file_id": "file-1"}),
+    ("POST", "/openai_passthrough/v1/batches", {"model": "gpt-x", "input_file_id": "file-1"}),
     ("POST", "/openai_passthrough/v1/responses/x/cancel", {"model": "gpt-x"}),
     ("GET", "/openai/v1/models", None),
     ("GET", "/openai/v1/chat/completions", {"model": "gpt-x"}),
@@ -908,7 +908,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_upload_cancels_the_call(servi
 
     async def main():
         async with serving(config()) as client:
-            exchange = client.open("POST", "/openai/v1/files", content=b"half", headers=headers, hold_body=True)
+            exchange = client.open("POST", "/openai/v1/blobs", content=b"half", headers=headers, hold_body=True)
             await asyncio.sleep(0.1)
             exchange.hang_up()
             await asyncio.wait_for(exchange.task, 5)

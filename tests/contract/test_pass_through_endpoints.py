@@ -110,7 +110,7 @@ def test_a_public_endpoint_with_subpaths(serving, fake_upstream):
     made = config(
         endpoint(fake_upstream, "/hooks", auth=False, include_subpath=True),
         endpoint(fake_upstream, "/hooks/deep", target=f"{fake_upstream.url}/deep?x=1"),
-        endpoint(fake_upstream, "/openai/v1/files", target=f"{fake_upstream.url}/mine"),
+        endpoint(fake_upstream, "/openai/v1/blobs", target=f"{fake_upstream.url}/mine"),
     )
     del made["litellm_settings"]
 
@@ -119,7 +119,7 @@ def test_a_public_endpoint_with_subpaths(serving, fake_upstream):
             paths = ("/hooks", "/hooks/", "/hooks/a%20b/c", "/hooks/deep", "/hooks/deeper")
             answers = [await client.open("GET", p.replace("%20", " "), raw_path=p.encode()).finished() for p in paths]
             keyed = await client.get("/hooks/deep", headers=BEARER)
-            files = await client.get("/openai/v1/files", headers=BEARER)
+            files = await client.get("/openai/v1/blobs", headers=BEARER)
             out = await client.open("GET", "/hooks/../x", raw_path=b"/hooks/%2e%2e/x").finished()
             return [a.status for a in (*answers, keyed, files, out)]
 
@@ -291,9 +291,9 @@ def test_a_guardrail_that_is_always_on_sees_what_is_passed_through(serving, conf
         async with serving(path) as client:
             good = await client.post("/openai/v1/chat/completions", GOOD, headers=BEARER)
             bad = await client.post("/openai/v1/anything", BAD, headers=BEARER)
-            file = await client.post("/openai/v1/files", content=b"a file", headers=BEARER)
+            file = await client.post("/openai/v1/blobs", content=b"a file", headers=BEARER)
             form = {**BEARER, "content-type": "multipart/form-data; boundary=x"}
-            upload = await client.post("/openai/v1/files", content=b"--x", headers=form)
+            upload = await client.post("/openai/v1/blobs", content=b"--x", headers=form)
             listed = await client.get("/openai/v1/models", headers=BEARER)
             endpoint = await client.post("/v1/parse", BAD, headers=BEARER)
             return good, bad, file, upload, listed, endpoint

@@ -60,7 +60,7 @@ def scripted(request):
         return Answer.json(
             {"object": "list", "data": data, "model": "e", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
         )
-    if request.path == "/v1/files":
+    if request.path in ("/v1/files", "/v1/blobs"):
         name, size = "f.jsonl", len(request.body)
         file = {"id": "file-1", "object": "file", "bytes": size, "created_at": 1, "filename": name, "purpose": "batch"}
         return Answer.json({**file, "status": "processed"})
@@ -129,8 +129,9 @@ def test_openai(through, base):
         stream = client.chat.completions.create(model="gpt-x", messages=hello, stream=True)
         assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices) == "Hello there"
         assert client.embeddings.create(model="e", input="x", encoding_format="float").data[0].embedding == [0.5]
-        file = client.files.create(file=("f.jsonl", b"{}\n" * 100_000), purpose="batch")
-        assert file.bytes > 300_000
+        if base == "/openai_passthrough/v1":  # under the other one the gateway has files of its own
+            file = client.files.create(file=("f.jsonl", b"{}\n" * 100_000), purpose="batch")
+            assert file.bytes > 300_000
         with pytest.raises(openai.APIStatusError) as caught:
             client.get("/status", cast_to=object)
         assert caught.value.status_code == 418
@@ -181,9 +182,9 @@ def test_paths_are_judged_as_they_came(through, path):
 
 
 def test_an_encoded_slash_arrives_as_one(through):
-    with raw(through, "GET", "/openai/v1/files/a%2Fb@c?x=%2e%2e", connection="close") as sock:
+    with raw(through, "GET", "/openai/v1/blobs/a%2Fb@c?x=%2e%2e", connection="close") as sock:
         whole(sock)
-    assert through.upstream.requests[-1].target == "/v1/files/a%2Fb@c?x=%2e%2e"
+    assert through.upstream.requests[-1].target == "/v1/blobs/a%2Fb@c?x=%2e%2e"
 
 
 def test_an_answer_that_is_cut_ends_the_connection(through):
@@ -287,7 +288,7 @@ def test_an_upload_is_not_held_in_memory(tmp_path, kind, size, content_type):
             before, _ = rss(server)
             piece = b'"' + bytes(b"x" * (MEGABYTE - 2)) + b"\n"
             with raw(
-                server, "POST", "/openai/v1/files", content_type=content_type, content_length=size * MEGABYTE
+                server, "POST", "/openai/v1/blobs", content_type=content_type, content_length=size * MEGABYTE
             ) as sock:
                 for _ in range(size):
                     sock.sendall(piece)

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tianji_core.api.call import Principal
 from tianji_core.api.provider import Body, Operation
 
-CallKind = Operation | Literal["pass_through"]
-"""What a call was: one of the operations, or a request that went to a vendor as it came."""
+CallKind = Operation | Literal["pass_through", "files", "batches", "fine_tuning", "vector_stores", "assistants"]
+"""What a call was: one of the operations, a request that went to a vendor as it came, or about a thing that is kept."""
 
 UsageSource = Literal["vendor", "tokenizer", "estimate"]
 """Who counted the tokens: the vendor; the gateway, with the tokenizer of the model's family; or nobody really."""

@@ -15,7 +15,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tianji_core.api.batches import BatchAPI
 from tianji_core.api.errors import GatewayError, UnsupportedCapabilityError
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
 from tianji_core.api.pass_through import Meter, Named, PassThrough, models_in
 
@@ -243,8 +245,16 @@ class Provider(ABC):
     """Client header fields (lower case, `acme-*` for a family) that pass-through keeps beside those of all vendors."""
     pass_through_signs: ClassVar[bool] = False
     """True if `authorize` has to see the whole body of a pass-through request, which then is held and limited."""
+    batch_api: ClassVar[BatchAPI | None] = None
+    """How the vendor takes batches; None if it takes none, and the gateway does them."""
     error_dialect: ClassVar[str] = "openai"
     """The dialect that the vendor's own clients read errors in: `openai`, `messages` (Anthropic's) or `gemini`."""
+
+    resources: ClassVar[frozenset[str]] = frozenset()
+    """The stored things of OpenAI's API that the vendor has in the same shape: `assistants`, `fine_tuning`,
+    `vector_stores`. They are asked for by `build_pass_through`."""
+    files_api: ClassVar[FilesAPI | None] = None
+    """How the vendor takes files; None if it takes none."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
@@ -384,3 +394,7 @@ class Provider(ABC):
         which the gateway reads itself.
         """
         return None
+
+    def resource_path(self, path: str) -> str:
+        """What `build_pass_through` has to be asked for to get to a path of OpenAI's API, such as `/files`."""
+        return path

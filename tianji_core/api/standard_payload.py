@@ -18,6 +18,7 @@ _CALL_TYPES = {
     "completions": "atext_completion",
     "embeddings": "aembedding",
     "pass_through": "pass_through_endpoint",
+    "batches": "acreate_batch",
 }
 _DIALECT_CALL_TYPES = {"messages": "anthropic_messages", "responses": "aresponses", "gemini": "agenerate_content"}
 

@@ -58,6 +58,14 @@ class Settings(BaseSettings):
     )
     jitter: float = _named("TIANJI_JITTER", "JITTER", default=0.75, doc="Random part of a pause, in seconds.")
 
+    # Batches
+    batch_lease: float = _named(
+        "TIANJI_BATCH_LEASE", default=30.0, doc="How long a batch stays with a process that has died, in seconds."
+    )
+    batch_poll: float = _named(
+        "TIANJI_BATCH_POLL", default=30.0, doc="Pause between two looks at a vendor's batch, in seconds."
+    )
+
     # Stores
     database_url: SecretText | None = _named("TIANJI_DATABASE_URL", "DATABASE_URL", doc="The database.")
     direct_url: SecretText | None = _named("TIANJI_DIRECT_URL", "DIRECT_URL", doc="The database, past its pooler.")

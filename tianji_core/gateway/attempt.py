@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -121,6 +122,22 @@ class Attempt:
         if isinstance(reply, Reply):
             self._note(None)
         return reply
+
+    async def written(self, model: str) -> UpstreamRequest:
+        """The vendor's request, for who sends many together. Raises GatewayError."""
+        request, _ = model_request(self._call, self._deployment, model)
+        if self._deployment.needs_prepare:
+            await self._deployment.provider.prepare(request, self._deployment.network)
+        return self._deployment.provider.build_request(request)
+
+    async def read(self, model: str, reply: UpstreamReply) -> Reply:
+        """What a whole 2xx answer means that came another way. Raises GatewayError."""
+        request, reshapes = model_request(self._call, self._deployment, model)
+        with suppress(GatewayError):
+            self._deployment.provider.build_request(request)  # some read the answer with the help of what they wrote
+        answer = await self._answer(request, reply, True, reshapes)
+        assert isinstance(answer, Reply)  # noqa: S101 - no stream was asked for
+        return answer
 
     async def _run(self, model: str) -> Reply | StreamReply:
         deployment = self._deployment

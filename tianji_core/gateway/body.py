@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tianji_core.api.errors import AuthenticationError, BadRequestError, UnsupportedParamsError
+from tianji_core.api.call import Principal
+from tianji_core.api.errors import (
+    AuthenticationError,
+    BadRequestError,
+    PermissionDeniedError,
+    UnsupportedParamsError,
+)
 from tianji_core.api.http import Upload
 from tianji_core.api.provider import UPLOADS, Body, Operation
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
@@ -293,6 +299,16 @@ def read_options(body: Body) -> CallOptions:
         allowed_params=frozenset(n for n in body.get("allowed_openai_params") or () if isinstance(n, str)),
         guardrails=frozenset(names),
     )
+
+
+def check_models(principal: Principal, model: str, options: CallOptions) -> None:
+    """Raises PermissionDeniedError if the caller asks, or falls back, for a model that is not his."""
+    for target in (model, *options.fallbacks):
+        name = target.get("model") if isinstance(target, dict) else target
+        if isinstance(name, str) and name not in principal.models:
+            raise PermissionDeniedError(
+                f"This key may not call model {name!r}.", type="key_model_access_denied", param="model"
+            )
 
 
 def _dropped(body: Body) -> tuple[tuple[Step, ...], ...]:

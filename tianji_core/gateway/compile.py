@@ -35,6 +35,7 @@ from tianji_core.transport import HttptoolsTransport, Transport
 
 if TYPE_CHECKING:
     from tianji_core.gateway.pass_through.endpoints import Endpoint
+    from tianji_core.gateway.vendor_rows import VendorRows
 
 KeyPath = tuple[str | int, ...]
 log = get_logger("tianji.start")
@@ -66,6 +67,7 @@ class Compiler:
         network = self._network(transport)
         deployments = self._deployments(transport, network)
         self.passing = (transport, network, self._endpoints())
+        self.vendors = self._vendors(transport, network)
         strategy = self._strategy()
         guardrails = self._guardrails()
         callbacks = self._callbacks()
@@ -125,6 +127,14 @@ class Compiler:
         if not settings.user_url_validation:
             return GatewayNetwork(transport, transport)
         return GatewayNetwork(transport, self.guarded, frozenset(h.lower() for h in settings.user_url_allowed_hosts))
+
+    def _vendors(self, transport: Transport, network: Network) -> VendorRows:
+        config = self.config
+        if not config.files_settings and not config.finetune_settings and config.assistant_settings is None:
+            return {}
+        from tianji_core.gateway.vendor_rows import vendor_rows
+
+        return vendor_rows(self, transport, network)
 
     def _endpoints(self) -> tuple[Endpoint, ...]:
         if not self.config.general_settings.pass_through_endpoints:

@@ -39,16 +39,20 @@ SHORTEST_SECRET = 6
 class DeploymentBuilder:
     """Builds the deployments of one config; problems go to the compiler."""
 
-    def __init__(self, compiler: Compiler, transport: Transport, network: Network) -> None:
+    def __init__(
+        self, compiler: Compiler, transport: Transport, network: Network, at: tuple[str | int, ...] | None = None
+    ) -> None:
+        """`at` is where the config says what is built, if that is no row of `model_list`."""
         self._compiler = compiler
         self._transport = transport
         self._network = network
+        self._at_path = at
         self._credentials = {c.credential_name: (i, c) for i, c in enumerate(compiler.config.credential_list)}
 
     def build(self, row: Row) -> Deployment | None:
         """The deployment of a row, or None after noting why there is none."""
         compiler = self._compiler
-        path = ("model_list", row.index, "litellm_params")
+        path = self._path(row)
         found = self._with_credential(row)
         if found is None:
             return None
@@ -121,7 +125,7 @@ class DeploymentBuilder:
         index, credential = self._credentials.get(name, (0, None))
         if credential is None:
             known = ", ".join(sorted(self._credentials)) or "none"
-            path = ("model_list", row.index, "litellm_params", "litellm_credential_name")
+            path = (*self._path(row), "litellm_credential_name")
             self._compiler.problem(path, "no such credential", f"credential_list has: {known}.")
             return None
         own = row.litellm_params.model_dump(exclude_unset=True)
@@ -141,8 +145,7 @@ class DeploymentBuilder:
             try:
                 paths.append(parse_path(text))
             except ValueError as error:
-                path = ("model_list", row.index, "litellm_params", "additional_drop_params")
-                self._compiler.problem(path, str(error))
+                self._compiler.problem((*self._path(row), "additional_drop_params"), str(error))
         return frozenset(str(path[0]) for path in paths if len(path) == 1), tuple(p for p in paths if len(p) > 1)
 
     def _provider_and_model(self, row: Row) -> tuple[str, str] | None:
@@ -156,8 +159,11 @@ class DeploymentBuilder:
         known = provider_of(model)
         if known is not None:
             return known, model
-        path = ("model_list", row.index, "litellm_params", "model")
-        self._compiler.problem(path, f'"{model}" names no provider', f"Write provider/{model}, openai/{model} for one.")
+        self._compiler.problem(
+            (*self._path(row), "model"),
+            f'"{model}" names no provider',
+            f"Write provider/{model}, openai/{model} for one.",
+        )
         return None
 
     def _values(self, row: Row, model: type[Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -167,7 +173,7 @@ class DeploymentBuilder:
         vendor = {key: value for key, value in params.vendor_params.items() if value is not None}
         own = {key: value for key, value in (params.model_extra or {}).items() if key in model.model_fields}
         values.update({key: value for key, value in own.items() if value is not None})
-        self._compiler.honoured(("model_list", row.index, "litellm_params"), own)
+        self._compiler.honoured(self._path(row), own)
         given = {
             "api_key": params.api_key,
             "api_base": params.address,
@@ -198,9 +204,14 @@ class DeploymentBuilder:
             silence = min(total, DEFAULT_TIMEOUTS.first_byte or total)
         return plain, Timeouts(first_byte=silence, between_chunks=silence, total=total)
 
+    def _path(self, row: Row) -> tuple[str | int, ...]:
+        return self._at_path if self._at_path is not None else ("model_list", row.index, "litellm_params")
+
     def _at(self, row: Row) -> str:
-        where = self._compiler.loaded.where(("model_list", row.index, "litellm_params", "model"))
-        return f"{where}: model_list[{row.index}]"
+        loaded = self._compiler.loaded
+        if self._at_path is not None:
+            return f"{loaded.where(self._at_path)}: {loaded.spelling(self._at_path)}"
+        return f"{loaded.where((*self._path(row), 'model'))}: model_list[{row.index}]"
 
 
 def _showable(params: LitellmParams) -> dict[str, Any]:

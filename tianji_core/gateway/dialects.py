@@ -1,11 +1,16 @@
-"""Answers in the dialect that the client speaks, where it is not OpenAI's chat."""
+"""The dialect that the client speaks, where it is not OpenAI's chat: its requests, and its answers."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
-from tianji_core.api.errors import GatewayError
+from tianji_core.api.errors import BadRequestError, GatewayError
+from tianji_core.api.provider import Body
+from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.native import native_body
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Push, Reply, StreamReply
 from tianji_core.translate.surfaces.contract import Events, Surface
@@ -21,6 +26,24 @@ class DialectCall:
     async def run(self, pipeline: Pipeline) -> Reply | StreamReply:
         """The answer in the dialect. Raises GatewayError, as `Pipeline.run`."""
         return in_dialect(self.call, await pipeline.run(self.call))
+
+
+def to_normal_form(surface: Surface, body: Any) -> tuple[Body, Body]:
+    """The chat request that a request in a dialect asks for, and what of it a vendor that speaks the dialect gets.
+
+    Raises BadRequestError.
+    """
+    if not isinstance(body, dict):
+        raise BadRequestError("The request body must be a JSON object.", param="request_body")
+    own = {name: body[name] for name in OWN.intersection(body) if name != "metadata"}
+    native = native_body(surface, body)
+    chat = surface.to_chat(native)
+    if surface.streams:
+        chat["stream"] = True
+    if chat.get("stream") is True:
+        chat["stream_options"] = {"include_usage": True}
+    metadata = None if surface.owns_metadata else body.get("metadata")
+    return {**chat, **own, "metadata": metadata}, native
 
 
 def in_dialect(call: Call, reply: Reply | StreamReply) -> Reply | StreamReply:

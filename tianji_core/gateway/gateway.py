@@ -18,22 +18,28 @@ from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
-from tianji_core.gateway.body import check_body, read_metadata, read_options, read_tags
+from tianji_core.gateway.body import check_body, check_models, read_metadata, read_options, read_tags
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
+from tianji_core.gateway.dialects import to_normal_form
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
 from tianji_core.routing import Stats
-from tianji_core.store import Store
+from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
+from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.batches.batches import Batches
+    from tianji_core.gateway.objects.files import Files
+    from tianji_core.gateway.objects.targets import Targets
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.pass_through.table import PassThroughTable
     from tianji_core.gateway.responses.memory import ResponseMemory
+    from tianji_core.gateway.vendor_rows import VendorRows
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -63,6 +69,8 @@ class Gateway:
         self.pipeline = pipeline
         self.auth_backends = auth_backends
         self.store = store if store is not None else Store()
+        self.vendors: VendorRows = {}
+        """Deployments that serve no model, by the key of the config that names them."""
         self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
@@ -98,6 +106,7 @@ class Gateway:
             store = Store(compiler.database)
         gateway = cls(loaded, registry, *parts, store)
         gateway._passing = compiler.passing
+        gateway.vendors = compiler.vendors
         return gateway
 
     @property
@@ -114,6 +123,20 @@ class Gateway:
             raise RuntimeError("this gateway was not made of a config")
         return PassThroughTable(self, *self._passing)
 
+    @cached_property
+    def targets(self) -> Targets:
+        """The deployments that keep things for callers; made when they are first asked for."""
+        from tianji_core.gateway.objects.targets import Targets
+
+        return Targets(self)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of callers; made when they are first asked for."""
+        from tianji_core.gateway.objects.files import Files
+
+        return Files(self)
+
     @property
     def responses(self) -> ResponseMemory:
         """The memory of Responses, made when it is first asked for."""
@@ -129,12 +152,40 @@ class Gateway:
         """Start what runs beside the calls; needs a running loop."""
         self.pipeline.callbacks.start()
         await self.store.start()
+        await self.resume()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
                 await self._stack.enter_async_context(context)
 
+    async def resume(self) -> None:
+        """Go on with batches that nobody works on; without an open database, nobody looks."""
+        if self.store.opened is None:
+            return
+        from tianji_core.gateway.batches import KIND, UNFINISHED
+
+        try:
+            due = await self.store.opened.objects.due(KIND, UNFINISHED)
+        except StoreUnavailableError:
+            return
+        if due is not None:
+            self.batches.runner.wake()
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The batches of callers; made when somebody asks for them, or some are not over at start-up."""
+        from tianji_core.gateway.batches.batches import Batches
+
+        return Batches(self)
+
+    async def retire(self) -> None:
+        """Another gateway has taken this one's place: begin nothing more in the background, end what is under way."""
+        if "batches" in self.__dict__:
+            await self.batches.runner.aclose(None)
+
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
+        if "batches" in self.__dict__:
+            await self.batches.runner.aclose()
         if self._responses is not None:
             await self._responses.aclose()
         await self.pipeline.callbacks.aclose()
@@ -198,18 +249,32 @@ class Gateway:
         assert isinstance(reply, Reply)  # noqa: S101 - what `stream: false` means
         return reply.body
 
-    def new_call(self, operation: Operation, body: Body, principal: Principal = IN_PROCESS) -> Call:
-        """A call from a body. Raises BadRequestError for what has not the form of the operation."""
+    def new_call(
+        self, operation: Operation, body: Body, principal: Principal = IN_PROCESS, surface: Surface | None = None
+    ) -> Call:
+        """A call from a body, which is in the dialect of `surface` if there is one.
+
+        Raises BadRequestError for what has not the form of the operation, PermissionDeniedError.
+        """
+        asked, native = body, None
+        if surface is not None:
+            body, native = to_normal_form(surface, body)
         body = check_body(body, operation)
-        user, metadata = body.get("user"), read_metadata(body)
-        return Call(
+        model, options = body.get("model") or "", read_options(body)
+        if principal.models:
+            check_models(principal, model, options)
+        metadata = read_metadata(body)
+        call = Call(
             operation=operation,
-            model=body.get("model") or "",
+            model=model,
             body=body,
             stream=body.get("stream") is True,
             principal=principal,
-            options=read_options(body),
-            end_user=user,
+            options=options,
+            end_user=body.get("user"),
             tags=read_tags(body, metadata, None),
             metadata=metadata,
         )
+        if surface is not None:
+            call.dialect, call.surface, call.asked, call.native = surface.name, surface, asked, native
+        return call

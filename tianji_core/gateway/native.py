@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
+from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Provider, StreamDecoder, Unwrapper
 from tianji_core.gateway.attempt import Attempt, forwarded
 from tianji_core.gateway.body import OWN
@@ -67,6 +68,17 @@ class NativeAttempt(Attempt):
 
     __slots__ = ()
 
+    async def written(self, model: str) -> UpstreamRequest:
+        provider, surface = self._deployment.provider, self._call.surface
+        assert surface is not None  # noqa: S101 - see speaks_natively
+        sent = native_request(self._call, self._deployment, model)
+        if self._deployment.needs_prepare:
+            await provider.prepare(sent, self._deployment.network)
+        return provider.build_native(surface.name, sent)
+
+    async def read(self, model: str, reply: UpstreamReply) -> Reply:
+        return self._answered(self._asked(model), reply)
+
     async def _run(self, model: str) -> Reply | StreamReply:
         call, deployment = self._call, self._deployment
         provider, surface = deployment.provider, call.surface
@@ -86,7 +98,12 @@ class NativeAttempt(Attempt):
             raise await self._failure(provider, response)
         if call.stream:
             return await self._native_stream(surface, request, response)
-        reply = await self._read(response)
+        return self._answered(request, await self._read(response))
+
+    def _answered(self, request: ModelRequest, reply: UpstreamReply) -> Reply:
+        """The reply for a whole answer."""
+        call, surface = self._call, self._call.surface
+        assert surface is not None  # noqa: S101 - see speaks_natively
         try:
             answer = orjson.loads(reply.body)
         except ValueError:

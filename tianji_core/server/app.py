@@ -23,11 +23,15 @@ from tianji_core.server.errors import error_body
 from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_permissions
 from tianji_core.server.routes import (
+    batches,
     count_tokens,
     docs,
+    files,
     gemini,
     health,
+    kept,
     listing,
+    message_batches,
     model_info,
     models_api,
     realtime,
@@ -111,6 +115,10 @@ class App:
             *listing.routes(self),
             *model_info.routes(self),
             *count_tokens.routes(self),
+            *batches.routes(self),
+            *message_batches.routes(self),
+            *files.routes(self),
+            *kept.routes(self),
             *responses.routes(self),
             *utilities.routes(self),
             *realtime.routes(self),
@@ -195,6 +203,8 @@ class App:
             response = JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
         except GatewayError as error:
             response = JSONResponse(error_body(error, scope.get("dialect", "openai")), error.http_status)
+            if error.retry_after is not None:
+                response.headers["retry-after"] = str(max(0, round(error.retry_after + 0.499)))
         except Exception as error:
             log.exception("request failed unexpectedly", path=scope["path"], error=repr(error))
             crash = InternalServerError("Internal server error.")
@@ -270,6 +280,8 @@ class App:
         task.add_done_callback(self._retired.discard)
 
     async def _retire(self, gateway: Gateway) -> None:
+        await gateway.retire()
+        await self.serving.gateway.resume()
         await gateway.drained(24 * 3600)
         await gateway.aclose()
 

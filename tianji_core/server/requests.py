@@ -9,11 +9,11 @@ from typing import Any
 from starlette.types import Scope
 
 from tianji_core.api.call import Principal
-from tianji_core.api.errors import BadRequestError, PermissionDeniedError
+from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Operation
-from tianji_core.gateway.body import OWN, check_body, check_retries, read_metadata, read_options, read_tags
+from tianji_core.gateway.body import check_body, check_models, check_retries, read_metadata, read_options, read_tags
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
-from tianji_core.gateway.native import native_body
+from tianji_core.gateway.dialects import to_normal_form
 from tianji_core.translate.surfaces.contract import Surface
 
 _TIMEOUT = b"x-litellm-timeout"
@@ -62,29 +62,10 @@ def read_dialect_call(
     surface: Surface, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
 ) -> Call:
     """The call that a request in another dialect asks for. Raises BadRequestError, PermissionDeniedError."""
-    if not isinstance(body, dict):
-        raise BadRequestError("The request body must be a JSON object.", param="request_body")
-    own = {name: body[name] for name in OWN.intersection(body) if name != "metadata"}
-    native = native_body(surface, body)
-    chat = surface.to_chat(native)
-    if surface.streams:
-        chat["stream"] = True
-    if chat.get("stream") is True:
-        chat["stream_options"] = {"include_usage": True}
-    metadata = None if surface.owns_metadata else body.get("metadata")
-    call = read_call("chat", scope, headers, {**chat, **own, "metadata": metadata}, principal)
+    chat, native = to_normal_form(surface, body)
+    call = read_call("chat", scope, headers, chat, principal)
     call.dialect, call.surface, call.asked, call.native = surface.name, surface, body, native
     return call
-
-
-def check_models(principal: Principal, model: str, options: CallOptions) -> None:
-    """Raises PermissionDeniedError if the caller asks, or falls back, for a model that is not his."""
-    for target in (model, *options.fallbacks):
-        name = target.get("model") if isinstance(target, dict) else target
-        if isinstance(name, str) and name not in principal.models:
-            raise PermissionDeniedError(
-                f"This key may not call model {name!r}.", type="key_model_access_denied", param="model"
-            )
 
 
 def end_user(headers: dict[bytes, bytes], body: dict[str, Any], metadata: Mapping[str, Any] = _NOTHING) -> str | None:

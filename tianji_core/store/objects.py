@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import CursorResult, Row
+from sqlalchemy.exc import IntegrityError
 
 from tianji_core.store.pieces import cut, piece_table, pieces_of
 from tianji_core.store.tables import ObjectRow
@@ -75,8 +76,18 @@ class Objects:
                 older = sa.and_(_table.c.id.in_(outlived), _table.c.expires_at < soon)
                 await connection.execute(_table.update().where(mine, older).values(expires_at=stored.expires_at))
 
+    async def add_once(self, stored: StoredObject) -> bool:
+        """Write down an object unless there is one of that id; whether there was none."""
+        try:
+            await self.add(stored)
+        except IntegrityError:
+            return False
+        return True
+
     async def get(self, kind: str, id: str, owner: str | None) -> StoredObject | None:
         """An object; None if there is none, if it has expired, or if it is somebody else's. `owner` None: anybody's."""
+        if not _may_be_id(id):
+            return None
         query = _table.select().where(_table.c.id == id, _table.c.kind == kind, _alive())
         if owner is not None:
             query = query.where(_table.c.owner == owner)
@@ -84,9 +95,14 @@ class Objects:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _object(row)
 
-    async def get_all(self, kind: str, ids: Collection[str], owner: str) -> dict[str, StoredObject]:
-        """Those of these objects that are there and the owner's, by id."""
-        query = _table.select().where(_table.c.id.in_(ids), _table.c.kind == kind, _table.c.owner == owner, _alive())
+    async def get_all(self, kind: str, ids: Collection[str], owner: str | None) -> dict[str, StoredObject]:
+        """Those of these objects that are there and the owner's, by id. `owner` None: whosever they are."""
+        wanted = [id for id in ids if _may_be_id(id)]
+        if not wanted:
+            return {}
+        query = _table.select().where(_table.c.id.in_(wanted), _table.c.kind == kind, _alive())
+        if owner is not None:
+            query = query.where(_table.c.owner == owner)
         async with self._opened.read() as connection:
             return {row.id: _object(row) for row in (await connection.execute(query)).all()}
 
@@ -99,18 +115,23 @@ class Objects:
         before: str | None = None,
         limit: int = 20,
         order: Literal["asc", "desc"] = "desc",
+        having: Mapping[str, str] | None = None,
     ) -> tuple[list[StoredObject], bool]:
         """Objects by age, the newest first, and whether there are more; `after` and `before` are ids not to be shown.
 
-        An `after` that is not the owner's is like none at all.
+        An `after` that is not the owner's is like none at all. `having`: only those whose `data` says this.
         """
         place = sa.tuple_(_table.c.created_at, _table.c.id)
         query = _table.select().where(_table.c.kind == kind, _alive())
         if owner is not None:
             query = query.where(_table.c.owner == owner)
+        for name, value in (having or {}).items():
+            if not _may_be_id(value):
+                return [], False
+            query = query.where(_table.c.data[name].as_string() == value)
         async with self._opened.read() as connection:
             for cursor, later in ((after, order == "asc"), (before, order != "asc")):
-                if cursor is None:
+                if cursor is None or not _may_be_id(cursor):
                     continue
                 where = sa.select(_table.c.created_at).where(_table.c.id == cursor, _table.c.kind == kind)
                 if owner is not None:
@@ -129,11 +150,14 @@ class Objects:
         stored: StoredObject,
         change: Callable[[StoredObject], StoredObject | None],
         content: bytes | None = None,
+        piece: tuple[int, bytes] | None = None,
     ) -> StoredObject | None:
         """Give an object the state that `change` makes of its present one, whoever else changes it at the same time.
 
-        `content`, if there is some, takes the place of what it had. Where `change` says None all stays as it is, and
-        the object is returned. None if it is gone. `change` may be called more than once. Raises ConflictError.
+        `content`, if there is some, takes the place of what it had; a `piece` (its number and content) is added to it.
+        Either is written with the change or not at all. Where `change` says None all stays as it is, and the object is
+        returned. None if it is gone. `change` may be called more than once. Raises ConflictError, and what `change`
+        raises.
         """
         for _ in range(MAX_TRIES):
             changed = change(stored)
@@ -146,6 +170,11 @@ class Objects:
                     if content is not None:
                         await connection.execute(pieces_of(stored.id).delete)
                         await connection.execute(piece_table.insert(), cut(stored.id, content))
+                    if piece is not None:
+                        number, data = piece
+                        await connection.execute(
+                            piece_table.insert().values(object_id=stored.id, number=number, data=data)
+                        )
                     return replace(changed, version=stored.version + 1)
             present = await self.get(stored.kind, stored.id, None)
             if present is None:
@@ -195,6 +224,17 @@ class Objects:
                     row = (await connection.execute(_table.select().where(_table.c.id == found.id))).one()
                     return _object(row)
 
+    async def due(self, kind: str, statuses: Collection[str]) -> float | None:
+        """When the next object in one of these states may be claimed, in Unix seconds; None if there is no such object.
+
+        A time in the past if one waits already.
+        """
+        free_at = sa.func.min(sa.func.coalesce(_table.c.leased_until, 0.0))
+        query = sa.select(free_at).where(_table.c.kind == kind, _table.c.status.in_(statuses))
+        async with self._opened.read() as connection:
+            found: float | None = (await connection.execute(query)).scalar_one()
+        return found
+
     async def renew(self, id: str, worker: str, seconds: float) -> bool:
         """Hold a claimed object for longer; False if it is no longer this worker's."""
         mine = sa.and_(_table.c.id == id, _table.c.worker == worker)
@@ -207,6 +247,11 @@ class Objects:
         mine = sa.and_(_table.c.id == id, _table.c.worker == worker)
         async with self._opened.write() as connection:
             await connection.execute(_table.update().where(mine).values(worker=None, leased_until=None))
+
+
+def _may_be_id(text: str) -> bool:
+    """Whether to ask a database for this: it may be a caller's, and PostgreSQL takes a NUL for an error."""
+    return text.isascii() and text.isprintable()
 
 
 def _alive() -> sa.ColumnElement[bool]:

@@ -71,6 +71,20 @@ def _size(content: bytes | Content) -> int:
     return len(content) if isinstance(content, bytes) else content.size
 
 
+def open_form(
+    boundary: str, fields: Iterable[tuple[str, object]], name: str, filename: str, content_type: str
+) -> tuple[str, bytes, bytes]:
+    """A form whose last part is a file that is not at hand: its content type, what stands before the file, and after.
+
+    Nobody may be able to guess the boundary, or a file could end the form.
+    """
+    line = b"--" + boundary.encode() + b"\r\n"
+    blocks = [line + _head(field) + b"\r\n\r\n" + _text(value) + b"\r\n" for field, value in fields]
+    head = line + _head(name, filename) + b"\r\ncontent-type: " + _clean(content_type) + b"\r\n\r\n"
+    tail = b"\r\n--" + boundary.encode() + b"--\r\n"
+    return f"multipart/form-data; boundary={boundary}", b"".join(blocks) + head, tail
+
+
 def _head(name: str, filename: str | None = None) -> bytes:
     head = b'content-disposition: form-data; name="' + _quoted(name) + b'"'
     return head if filename is None else head + b'; filename="' + _quoted(filename) + b'"'

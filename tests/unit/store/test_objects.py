@@ -74,6 +74,51 @@ def test_what_has_expired_is_gone(with_store):
     with_store(main)
 
 
+def test_a_piece_is_written_with_its_change_or_not_at_all(with_store):
+    async def main(opened):
+        objects = opened.objects
+        await objects.add(made(1, data={"pieces": 0}))
+        start = await objects.get("file", "file-001", None)
+
+        def grown(present):
+            return replace(present, data={"pieces": present.data["pieces"] + 1})
+
+        async def content():
+            return [piece async for piece in opened.pieces.read("file-001")]
+
+        first = await objects.change(start, grown, piece=(0, b"one"))
+        assert await content() == [b"one"]
+
+        def refused(present):
+            raise KeyError(present.version)
+
+        with pytest.raises(KeyError):
+            await objects.change(first, refused, piece=(1, b"two"))
+        assert await content() == [b"one"]
+        assert (await objects.change(start, grown, piece=(1, b"two"))).data == {"pieces": 2}  # from an old state
+        assert await content() == [b"one", b"two"]
+        assert await objects.change(made(9, data={"pieces": 0}), grown, piece=(0, b"x")) is None
+
+    with_store(main)
+
+
+def test_when_work_is_due(with_store):
+    async def main(opened):
+        objects, now = opened.objects, time.time()
+        assert await objects.due("batch", {"new"}) is None
+        await objects.add(made(1, kind="batch", status="done"))
+        await objects.add(made(1, kind="file", status="new"))
+        assert await objects.due("batch", {"new"}) is None
+        await objects.add(made(2, kind="batch", status="new", worker="w", leased_until=now + 50))
+        await objects.add(made(3, kind="batch", status="new", leased_until=now + 20))
+        assert await objects.due("batch", {"new", "old"}) == pytest.approx(now + 20)
+        assert await objects.claim("batch", {"new"}, "me", 5) is None
+        await objects.add(made(4, kind="batch", status="new"))
+        assert await objects.due("batch", {"new"}) == 0
+
+    with_store(main)
+
+
 def test_no_change_is_lost(with_store):
     async def main(*stores):
         await stores[0].objects.add(made(1, data={"count": 0}))
@@ -162,6 +207,26 @@ def test_ids_are_told_apart():
     ids = {new_id("file-") for _ in range(1000)}
     assert len(ids) == 1000
     assert all(each.startswith("file-") and len(each) == 37 for each in ids)
+
+
+def test_some_by_their_ids_and_by_what_they_say(with_store):
+    async def main(opened):
+        objects = opened.objects
+        for number, word in enumerate("aba"):
+            assert await objects.add_once(made(number, data={"word": word}))
+        assert not await objects.add_once(made(1, owner="user:b"))
+        assert (await objects.get("file", "file-001", None)).owner == "user:a"
+        found = await objects.get_all("file", ["file-000", "file-001", "file-009", "no\x00id"], None)
+        assert set(found) == {"file-000", "file-001"}
+        assert await objects.get_all("batch", ["file-000"], None) == {}
+        assert await objects.get_all("file", [], None) == {}
+        listed, more = await objects.list("file", "user:a", having={"word": "a"}, limit=1)
+        assert ([each.id for each in listed], more) == (["file-002"], True)
+        assert await objects.list("file", "user:a", having={"word": "\x00"}) == ([], False)
+        assert await objects.list("file", "user:a", having={"other": "a"}) == ([], False)
+        assert await objects.get("file", "no\x00id", None) is None
+
+    with_store(main)
 
 
 def test_content_comes_and_goes_with_its_object(with_store):

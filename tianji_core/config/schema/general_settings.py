@@ -39,6 +39,7 @@ class GeneralSettings(Block):
         default_text="ask always, show on demand",
     )
     max_request_size_mb: Number = key(32.0, "Largest request body.", usage="C")
+    max_upload_size_mb: Number = key(512.0, "Largest file that may be uploaded to /v1/files.", usage="ours")
     max_response_size_mb: Number = key(64.0, "Largest answer body.", usage="C")
     response_header_prefix: Literal["x-litellm-", "x-tianji-"] = key(
         "x-litellm-", "How our response headers begin.", usage="ours", kind="x-litellm- or x-tianji-"
@@ -89,6 +90,15 @@ class GeneralSettings(Block):
         default_text="those that a client wants kept; all, if a database is named",
     )
     responses_retention_days: Number = key(30.0, "Days for which they are kept.", usage="ours")
+
+    batches_by: Literal["vendor", "gateway"] = key(
+        "vendor",
+        "Who does batches of models whose vendor takes some. Those of all others are the gateway's anyway.",
+        usage="ours",
+        kind="vendor or gateway",
+    )
+    batch_concurrency: Whole = key(8, "Lines of batches under way at once in one process.", usage="ours")
+    max_batch_file_records: Whole = key(50_000, "Most lines of a batch file.", usage="C")
 
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)

@@ -5,9 +5,6 @@ from __future__ import annotations
 TOP = {
     "mcp_tools": "Python functions offered as MCP tools.",
     "vector_store_registry": "Vector stores by name.",
-    "files_settings": "Vendors behind the files and batches routes.",
-    "finetune_settings": "Vendors behind the fine-tuning routes.",
-    "assistant_settings": "The vendor behind the assistants routes.",
     "search_tools": "Web search services by name.",
     "policies": "Named sets of guardrails.",
     "policy_attachments": "Which policy holds for whom.",
@@ -196,7 +193,6 @@ GENERAL_SETTINGS = {
     "infer_model_from_keys": "Models from the vendor keys in the environment.",
     "max_file_size_mb": "Largest file.",
     "max_batch_file_size_mb": "Largest batch file.",
-    "max_batch_file_records": "Most lines of a batch file.",
     "max_batch_file_uploads_per_day": "Batch files a day.",
     "max_file_downloads_per_minute": "File downloads a minute.",
     "allowed_file_extensions": "Kinds of file taken.",

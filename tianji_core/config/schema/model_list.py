@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import PrivateAttr
 
@@ -155,11 +155,20 @@ class ModelInfo(Block):
     rare = known.MODEL_INFO
 
     id: Text | None = key(None, "Name of this deployment.", usage="B", default_text="hash of the row")
-    mode: Text | None = key(None, "chat, completion, embedding, image_generation, audio_speech, rerank, …", usage="B")
+    mode: Text | None = key(
+        None, "chat, completion, embedding, image_generation, audio_speech, rerank, batch, …", usage="B"
+    )
     max_tokens: Whole | None = key(None, "Longest answer, in tokens.", usage="B")
     max_input_tokens: Whole | None = key(None, "Longest prompt, in tokens.", usage="B")
     max_output_tokens: Whole | None = key(None, "Longest answer, in tokens.", usage="B")
 
+    batches_by: Literal["vendor", "gateway"] | None = key(
+        None,
+        "Who does batches of this model.",
+        usage="ours",
+        kind="vendor or gateway",
+        default_text="general_settings",
+    )
     base_model: Text | None = key(
         None, "The model that a deployment's name hides (Azure): its parameters hold.", usage="B"
     )

@@ -13,6 +13,7 @@ from tianji_core.config.schema.litellm_settings import LitellmSettings
 from tianji_core.config.schema.model_list import Deployment
 from tianji_core.config.schema.router_settings import RouterSettings
 from tianji_core.config.schema.types import AnyMap, Kind, Names, SecretText
+from tianji_core.config.schema.vendor_settings import AssistantSettings, VendorRow
 
 # Where router_settings says nothing, litellm_settings does: key there → key here.
 INHERITED = {
@@ -36,6 +37,11 @@ class Config(Block):
     general_settings: GeneralSettings = key({}, "The server.", kind="block")
     guardrails: list[Guardrail] = key([], "Checks of prompts and answers.", usage="B", kind="list of blocks")
     credential_list: list[Credential] = key([], "Credentials by name.", usage="B", kind="list of blocks")
+    files_settings: list[VendorRow] = key([], "Vendors that keep callers' files.", usage="C", kind="list of blocks")
+    finetune_settings: list[VendorRow] = key([], "Vendors that train models.", usage="C", kind="list of blocks")
+    assistant_settings: AssistantSettings | None = key(
+        None, "The vendor behind assistants and threads.", usage="C", kind="block"
+    )
     callback_settings: Annotated[dict[str, AnyMap], Kind("map of maps")] = key({}, "Options by callback.", usage="B")
     environment_variables: Annotated[dict[str, SecretText], Kind("map of text")] = key(
         {}, "Variables to set before anything else.", usage="B"

@@ -191,6 +191,9 @@ class ResponseMemory:
         except StoreUnavailableError:
             log.warning("response not stored", id=answer.response["id"])
             answer.response["store"] = False
+        except Exception:  # a defect, or tables that somebody has changed: no reason to lose what was paid for
+            log.exception("response not stored", id=answer.response["id"])
+            answer.response["store"] = False
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it to its end, also if the client goes away meanwhile."""
@@ -207,12 +210,16 @@ class ResponseMemory:
 
 
 def _secret(gateway: Gateway) -> bytes:
-    """What ids are sealed with: the salt key, else the master key. Without either, something of this process alone.
+    """What ids are sealed with: the salt key, else the master key, else the vendors' keys.
 
-    Without any way of telling callers apart there is nothing to protect.
+    They have to be secret and the same in all processes. Without any way of telling callers apart there is nothing to
+    protect.
     """
     settings = Settings.read(gateway.loaded.environ)
     found = settings.salt_key or gateway.config.general_settings.master_key or settings.master_key
     if found:
         return str(found).encode()
-    return secrets.token_bytes(32) if gateway.auth_backends else b""
+    if not gateway.auth_backends:
+        return b""
+    keys = sorted({key for deployment in gateway.pipeline.models.deployments for key in deployment.secrets})
+    return "\0".join(keys).encode("utf-8", "surrogatepass") or secrets.token_bytes(32)

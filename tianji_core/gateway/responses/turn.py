@@ -151,7 +151,9 @@ class Turn(Responses):
         for name in ("stream", "stream_options"):
             call.body.pop(name, None)
         if call.native is not None:
-            call.native = {n: v for n, v in {**call.native, "store": False}.items() if n != "stream"}
+            call.native = {
+                n: v for n, v in {**call.native, "store": False}.items() if n not in ("stream", "stream_options")
+            }
         ours = {"id": self._ident, "background": True, "store": True}
         response = envelope(self._ident, int(call.started_at), call.model, self._told, "in_progress", [])
         response.update(ours)

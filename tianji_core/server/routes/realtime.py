@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.errors import BadRequestError
+from tianji_core.gateway.body import check_models
 from tianji_core.gateway.call import DEFAULT_OPTIONS
 from tianji_core.server.asgi import parse_json, read_body
 from tianji_core.server.permissions import Doc, GuardedRoute, GuardedSocket, Permission, route, socket_route
-from tianji_core.server.requests import check_models
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App

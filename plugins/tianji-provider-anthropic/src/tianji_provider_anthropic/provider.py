@@ -9,6 +9,7 @@ import orjson
 from pydantic import Field
 
 from tianji_core.api.errors import AuthenticationError, GatewayError, UnsupportedCapabilityError
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
 from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import (
@@ -30,10 +31,12 @@ from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
 from tianji_core.translate.urls import below
+from tianji_provider_anthropic.batches import MessageBatches
 
 DEFAULT_BASE = "https://api.anthropic.com"
 VERSION = "2023-06-01"
 OAUTH_BETA = "oauth-2025-04-20"
+FILES_BETA = "files-api-2025-04-14"
 OAUTH_PREFIX = "sk-ant-oat"
 """How a token of a subscription begins: it goes as a bearer token, with a beta of its own."""
 VERSION_HEADER = "anthropic-version"
@@ -74,8 +77,10 @@ class AnthropicProvider(Provider):
     api_key_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
     api_base_env: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_BASE", "ANTHROPIC_BASE_URL")
     forward_headers: ClassVar[frozenset[str]] = frozenset({HEADER})
+    batch_api = MessageBatches()
     pass_through_headers: ClassVar[tuple[str, ...]] = (HEADER, VERSION_HEADER)
     error_dialect: ClassVar[str] = "messages"
+    files_api: ClassVar[FilesAPI | None] = FilesAPI(None, headers=((HEADER, FILES_BETA),))
 
     def __init__(self, settings: ProviderSettings) -> None:
         super().__init__(settings)

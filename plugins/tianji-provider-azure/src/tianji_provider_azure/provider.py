@@ -10,10 +10,12 @@ from urllib.parse import unquote
 from pydantic import Field
 
 from tianji_core.api.errors import UnsupportedParamsError
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.pass_through import Named, PassThrough, models_in
 from tianji_core.api.provider import Binary, Body, Capabilities, ModelRequest, Operation, StreamDecoder
 from tianji_core.openai_compat.azure import AzureHosted
+from tianji_core.openai_compat.batches import OpenAIBatches
 from tianji_core.openai_compat.by_responses import ByResponses, ByResponsesSettings
 from tianji_core.openai_compat.openai_models import Family, family_of
 from tianji_core.openai_compat.provider import PATHS
@@ -56,6 +58,9 @@ class Azure(AzureHosted, ByResponses):
     patch_markers = (b'"prompt_filter_results"',)
     chunks: ClassVar[str] = "chat.completion.chunk"
     pass_through_headers = ("openai-beta", "x-ms-client-request-id", "x-ms-oai-*")
+    resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
+    files_api = FilesAPI(frozenset({"assistants", "batch", "fine-tune"}), least_life=14 * 24 * 3600)
+    batch_api = OpenAIBatches(("/chat/completions",), prefix="", own_rows=True)
 
     @cached_property
     def address(self) -> Address:
@@ -152,6 +157,9 @@ class Azure(AzureHosted, ByResponses):
     def build_pass_through(self, request: PassThrough) -> UpstreamRequest:
         self.check_credential()
         return request.to(self.address.pass_through(request.path, request.query), self.pass_through_fields())
+
+    def resource_path(self, path: str) -> str:
+        return path if self.address.dated else f"/v1{path}"
 
     def pass_through_models(self, request: PassThrough) -> Named:
         found = _DEPLOYMENT.fullmatch(request.path)

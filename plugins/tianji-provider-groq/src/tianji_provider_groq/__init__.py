@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tianji_core import hookimpl
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.provider import Body, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
+from tianji_core.openai_compat.batches import OpenAIBatches
 from tianji_core.openai_compat.reasoning import rename_reasoning
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ class Groq(OpenAICompatible):
     default_base = "https://api.groq.com/openai/v1"
     api_key_env = ("GROQ_API_KEY",)
     api_base_env = ("GROQ_API_BASE",)
+    files_api = FilesAPI(frozenset({"batch"}))
+    batch_api = OpenAIBatches(("/chat/completions",))
     unsupported_params = frozenset({"logit_bias", "logprobs", "n", "top_logprobs"})
     patch_markers = (b'"reasoning"', b'"x_groq"')
     capabilities = OpenAICompatible.capabilities.lacking("logprobs", "n").having(

@@ -14,6 +14,7 @@ class Codestral(Mistral):
     default_base = "https://codestral.mistral.ai/v1"
     api_key_env = ("CODESTRAL_API_KEY",)
     api_base_env = ("CODESTRAL_API_BASE",)
+    files_api = None
     capabilities = Mistral.capabilities.lacking(
         "images", "audio", "files", "reasoning", operations=("embeddings", "moderations", "transcriptions")
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.provider import Body, Capabilities, Feature, ModelRequest, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.messages import plain_content
@@ -33,6 +34,7 @@ class Mistral(OpenAICompatible):
 
     name = "mistral"
     default_base = "https://api.mistral.ai/v1"
+    files_api: ClassVar[FilesAPI | None] = FilesAPI(frozenset({"batch", "fine-tune", "ocr"}))
     api_key_env: ClassVar[tuple[str, ...]] = ("MISTRAL_AZURE_API_KEY", "MISTRAL_API_KEY")
     api_base_env: ClassVar[tuple[str, ...]] = ("MISTRAL_AZURE_API_BASE", "MISTRAL_API_BASE")
     renamed_params: ClassVar[Mapping[str, str]] = {"seed": "random_seed", "max_completion_tokens": "max_tokens"}

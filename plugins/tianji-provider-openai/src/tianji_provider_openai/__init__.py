@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from tianji_core import hookimpl
+from tianji_core.api.files import FilesAPI
 from tianji_core.api.provider import Capabilities
+from tianji_core.openai_compat.batches import OpenAIBatches
 from tianji_core.openai_compat.by_responses import ByResponses, ByResponsesSettings
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ class OpenAI(ByResponses):
     default_base = "https://api.openai.com/v1"
     api_key_env = ("OPENAI_API_KEY",)
     api_base_env = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+    resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
+    files_api = FilesAPI(least_life=3600)
+    batch_api = OpenAIBatches()
     capabilities = ByResponses.capabilities.having(
         "audio",
         "files",

@@ -1,0 +1,128 @@
+"""`/v1/messages/batches`: batches for Anthropic's own clients, to any model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tianji_core.api.errors import GatewayError, NotFoundError
+from tianji_core.gateway.call import Call
+from tianji_core.server.asgi import parse_json, read_body
+from tianji_core.server.errors import error_body
+from tianji_core.server.permissions import GuardedRoute, Permission
+from tianji_core.server.routes.recorded import KeptRoute, Streamed, read_limit, recorded
+from tianji_core.translate.surfaces.messages import MESSAGES
+
+if TYPE_CHECKING:
+    from tianji_core.server.app import App, Serving
+    from tianji_core.store.objects import StoredObject
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+PATH = "/v1/messages/batches"
+MAX_LIMIT = 1000
+
+
+def routes(app: App) -> list[GuardedRoute]:
+    found: list[GuardedRoute] = []
+    for path, handler, method in (
+        ("", create, "POST"),
+        ("", listing, "GET"),
+        ("/{batch_id}", show, "GET"),
+        ("/{batch_id}/cancel", cancel, "POST"),
+        ("/{batch_id}/results", results, "GET"),
+    ):
+        endpoint = _guarded(app, recorded(app, "batches", handler, MESSAGES.name))
+        found.append(KeptRoute("batches", PATH + path, endpoint, method))
+    return found
+
+
+def _guarded(app: App, endpoint: Endpoint) -> Endpoint:
+    """The endpoint behind its permission, with refusals as Anthropic's clients read them."""
+
+    async def enter(request: Request) -> Response:
+        scope, serving = request.scope, app.serving
+        try:
+            headers = dict(scope["headers"])
+            scope["principal"] = await serving.authenticator.require(Permission.CALL_MODELS, scope, headers)
+        except GatewayError as error:
+            response = JSONResponse(error_body(error, MESSAGES.name), error.http_status)
+            response.raw_headers.extend(serving.headers.error_fields(error, None))
+            return response
+        return await endpoint(request)
+
+    enter.guards_itself = True  # type: ignore[attr-defined]  # read by the application
+    return enter
+
+
+async def create(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.messages import PREFIX, asked_for, message_batch, read_requests
+
+    scope, headers, gateway = request.scope, dict(request.scope["headers"]), serving.gateway
+    body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+    lines = read_requests(body)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for each in lines:
+            yield each
+
+    file = await gateway.files.create(call.principal.owner, "message_batch.jsonl", "batch", parts())
+    shown = message_batch(await gateway.batches.create(asked_for(file.id), call.principal, PREFIX))
+    shown["request_counts"]["processing"] = len(lines)
+    return JSONResponse(shown)
+
+
+async def show(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.messages import message_batch
+
+    return JSONResponse(message_batch(await _found(request, serving, call)))
+
+
+async def cancel(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.messages import message_batch
+
+    found = await _found(request, serving, call)
+    return JSONResponse(message_batch(await serving.gateway.batches.cancel(found.id, call.principal)))
+
+
+async def listing(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.messages import ENDPOINT, message_batch
+
+    query = request.query_params
+    limit = read_limit(query.get("limit"), 20, MAX_LIMIT)
+    found, more = await serving.gateway.batches.list(
+        call.principal, query.get("after_id"), limit, before=query.get("before_id"), endpoint=ENDPOINT
+    )
+    first, last = (found[0].id, found[-1].id) if found else (None, None)
+    data = [message_batch(each) for each in found]
+    return JSONResponse({"data": data, "has_more": more, "first_id": first, "last_id": last})
+
+
+async def results(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.batches.messages import results as told
+
+    found, files = await _found(request, serving, call), serving.gateway.files
+    ids = [found.data.get("output_file_id"), found.data.get("error_file_id")]
+    kept = [await files.get(id, call.principal) for id in ids if id is not None]
+    if not kept:
+        raise NotFoundError("This batch has no results.")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for each in kept:
+            async for piece in told(files.content(each)):
+                yield piece
+
+    return Streamed(pieces(), {"content-type": "application/x-jsonl"})
+
+
+async def _found(request: Request, serving: Serving, call: Call) -> StoredObject:
+    """The batch that the path names. Raises NotFoundError."""
+    from tianji_core.gateway.batches.messages import ENDPOINT
+
+    found = await serving.gateway.batches.get(request.path_params["batch_id"], call.principal)
+    if found.data["endpoint"] != ENDPOINT:
+        raise NotFoundError("There is no message batch of this id.")
+    return found
