@@ -160,10 +160,10 @@ def test_a_worker_that_dies_holds_nothing_for_long(with_store):
     async def main(opened):
         objects = opened.objects
         await objects.add(made(1, kind="batch", status="waiting"))
-        assert (await objects.claim("batch", ["waiting"], "dead", 0.2)).id == "batch-001"
+        assert (await objects.claim("batch", ["waiting"], "dead", 60)).id == "batch-001"
         assert await objects.claim("batch", ["waiting"], "next", 60) is None
-        assert await objects.renew("batch-001", "dead", 0.2)
-        await asyncio.sleep(0.3)
+        assert await objects.renew("batch-001", "dead", 0.05)
+        await asyncio.sleep(0.1)
         assert (await objects.claim("batch", ["waiting"], "next", 60)).id == "batch-001"
         assert not await objects.renew("batch-001", "dead", 60)
         await objects.release("batch-001", "dead")  # not its own any more
