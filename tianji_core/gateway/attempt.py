@@ -19,6 +19,7 @@ from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation
 from tianji_core.api.routing import DeploymentStats
 from tianji_core.gateway.body import vendor_body
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
 from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
 from tianji_core.gateway.transforms import Passage, StreamTransform, Translation, relay_for
@@ -146,6 +147,9 @@ class Attempt:
         if deployment.mock_response is not None:
             local = mock_reply(deployment.mock_response, request)
             translates = False
+        elif self._call.heavy:
+            local = await in_thread(provider.local_reply, request)
+            translates = True
         else:
             local = provider.local_reply(request)
             translates = True
@@ -221,7 +225,10 @@ class Attempt:
         deployment = self._deployment
         if deployment.needs_prepare:
             await deployment.provider.prepare(request, deployment.network)
-        upstream = deployment.provider.build_request(request)
+        if self._call.heavy:
+            upstream = await in_thread(deployment.provider.build_request, request)
+        else:
+            upstream = deployment.provider.build_request(request)
         if deployment.needs_authorize:
             upstream = await deployment.provider.authorize(upstream, deployment.network)
         return await self._exchange(upstream)

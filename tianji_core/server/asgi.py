@@ -10,6 +10,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.errors import BadRequestError, RequestTooLargeError
+from tianji_core.gateway.heavy import HEAVY, in_thread
 
 RawHeader = tuple[bytes, bytes]
 
@@ -88,6 +89,12 @@ def parse_json(body: bytes) -> Any:
     if (body.count(b":") != colons or b"\\u003" in body) and (twice := _named_twice(body)) is not None:
         raise BadRequestError(f"Invalid JSON in the request body: {twice!r} is named twice.", param="request_body")
     return value
+
+
+async def read_json(scope: Scope, receive: Receive, headers: dict[bytes, bytes], limit: int) -> Any:
+    """The JSON of the request's body, as `read_body` and `parse_json` give it; a large one is read in a thread."""
+    body = await read_body(scope, receive, headers, limit)
+    return parse_json(body) if len(body) <= HEAVY else await in_thread(parse_json, body)
 
 
 def _named_twice(body: bytes) -> str | None:
