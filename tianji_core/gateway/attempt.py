@@ -336,7 +336,11 @@ class Attempt:
         return await self._begun(StreamReply(self._call, source, Passage(), content_type))
 
     async def _begun(self, reply: StreamReply) -> StreamReply:
-        await reply.start()
+        try:
+            await reply.start()
+        except GatewayError:
+            reply.transform.error = None  # kept there too, it would hold the reply that holds it
+            raise
         first_token = time.monotonic() - self._started
         reply.on_end = lambda ended, error: self._stream_ended(ended, error, first_token)
         return reply

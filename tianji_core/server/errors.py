@@ -20,6 +20,17 @@ def error_body(error: GatewayError, dialect: str = "openai") -> dict[str, Any]:
     return openai.error_body(error.message, error.error_type, error.param, str(error.http_status), error.detail)
 
 
+def let_go(error: BaseException | None) -> None:
+    """Drop the tracebacks of an error that has been told, and of those before it.
+
+    Tracebacks hold the frames that it went through, these the call with its request, and more than one thing on the way
+    holds the error: a ring that would stay in memory until the garbage collector came by.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
+
+
 def error_event(error: GatewayError, dialect: str = "openai", number: int = 0) -> bytes:
     """An error as an event of a stream that has begun; the stream ends with it, without a `[DONE]`.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from tianji_core.gateway.responses.memory import ResponseMemory
 
 
+def _no_call() -> None:
+    return None
+
+
 class Turn(Responses):
     """The surface `responses` for one call; see `surfaces.contract.Surface`. Made by `ResponseMemory.turn`.
 
@@ -52,7 +57,7 @@ class Turn(Responses):
         self.asked = asked
         self._ident = ident
         self.before = before
-        self._call: Call | None = None
+        self._call: Callable[[], Call | None] = _no_call  # weak: the call has this for its surface
         self._unsayable: BadRequestError | None = None
         self._told = {**asked, "store": ident is not None}
         self.body = asked
@@ -91,7 +96,7 @@ class Turn(Responses):
 
     def begin(self, call: Call) -> ResponseCall:
         """The call, as it was read of `body`."""
-        self._call = call
+        self._call = ref(call)
         call.asked = self.asked
         if call.native is not None and self.asked.get("input") is None:
             call.native.pop("input", None)
@@ -184,7 +189,8 @@ class Turn(Responses):
         if self.before is not None:
             response["previous_response_id"] = self.asked.get("previous_response_id")
         self._marked(response)
-        deployment = self._call.deployment if self._call is not None else None
+        call = self._call()
+        deployment = call.deployment if call is not None else None
         if self.asked.get("store") is False or response.get("store") is False or deployment is None:
             return  # nobody can ask for it again
         if self.name in deployment.provider.remembers:
@@ -198,7 +204,8 @@ class Turn(Responses):
 
     def _mark(self, item: Any) -> None:
         """Note in place which account has encrypted something, so that it goes back there."""
-        deployment = self._call.deployment if self._call is not None else None
+        call = self._call()
+        deployment = call.deployment if call is not None else None
         encrypted = item.get("encrypted_content") if isinstance(item, dict) else None
         if deployment is not None and isinstance(encrypted, str) and encrypted:
             item["encrypted_content"] = marked(encrypted, self._memory.ids.account(deployment.id))

@@ -32,7 +32,7 @@ from tianji_core.server.asgi import (
     send_bytes,
     send_json,
 )
-from tianji_core.server.errors import error_body, error_event
+from tianji_core.server.errors import error_body, error_event, let_go
 from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_call, read_dialect_call
@@ -149,6 +149,7 @@ class ModelEndpoint:
             except GatewayError as error:
                 fields = serving.headers.error_fields(error, call)
                 await send_json(send, error.http_status, fields, self._told(error))
+                let_go(error)
             except ClientDisconnected:
                 return
             except asyncio.CancelledError:
@@ -170,6 +171,7 @@ class ModelEndpoint:
                 crash = InternalServerError("Internal server error.")
                 fields = serving.headers.error_fields(crash, call)
                 await send_json(send, crash.http_status, fields, self._told(crash))
+                let_go(error)
             finally:
                 if form is not None:
                     await form.close()
@@ -226,6 +228,7 @@ async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: S
         if told is None:
             raise  # no place for an error in it: the server ends the connection, and nobody takes it for whole
         await send({"type": "http.response.body", "body": told, "more_body": True})
+        let_go(error)
     except OSError:  # how ASGI lets servers say that the client has gone
         await reply.aclose(ClientClosedError("The client closed the request."))
         return
