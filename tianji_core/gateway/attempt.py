@@ -125,6 +125,8 @@ class Attempt:
     async def written(self, model: str) -> UpstreamRequest:
         """The vendor's request, for who sends many together. Raises GatewayError."""
         request, _ = model_request(self._call, self._deployment, model)
+        if self._call.kept is not None:
+            await self._call.kept.put_in(self._call, request, self._deployment)
         if self._deployment.needs_prepare:
             await self._deployment.provider.prepare(request, self._deployment.network)
         return self._deployment.provider.build_request(request)
@@ -147,6 +149,8 @@ class Attempt:
             local = mock_reply(deployment.mock_response, request)
             translates = False
         else:
+            if self._call.kept is not None:
+                await self._call.kept.put_in(self._call, request, deployment)
             local = provider.local_reply(request)
             translates = True
         if local is None:

@@ -68,6 +68,11 @@ def read_dialect_call(
     return call
 
 
+def may_name_files(raw: bytes | bytearray) -> bool:
+    """Whether a body, as it came, may hold ids of files or vector stores that are ours."""
+    return b'"file-' in raw or b'"vs_' in raw
+
+
 def end_user(headers: dict[bytes, bytes], body: dict[str, Any], metadata: Mapping[str, Any] = _NOTHING) -> str | None:
     """Whom the caller calls for; the first place that says it counts, and the order is the reference's."""
     for name in _END_USER_HEADERS:

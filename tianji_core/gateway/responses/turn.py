@@ -93,6 +93,8 @@ class Turn(Responses):
         """The call, as it was read of `body`."""
         self._call = call
         call.asked = self.asked
+        if isinstance(self.before, Conversation):
+            call.kept = self._memory.prompt_files()  # what was said before may name some
         if call.native is not None and self.asked.get("input") is None:
             call.native.pop("input", None)
         if call.native is not None and isinstance(self.before, Conversation):

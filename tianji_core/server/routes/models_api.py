@@ -34,7 +34,7 @@ from tianji_core.server.asgi import (
 from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
-from tianji_core.server.requests import read_call, read_dialect_call
+from tianji_core.server.requests import may_name_files, read_call, read_dialect_call
 from tianji_core.server.routes import responses
 from tianji_core.telemetry import get_logger
 from tianji_core.translate.surfaces.contract import Surface
@@ -110,22 +110,28 @@ class ModelEndpoint:
         call: Call | None = None
         form: FormData | None = None
         takes_files = self._takes_files
-        answered = False
+        answered = names_files = False
         with DisconnectWatch(receive) as watch:
             try:
                 principal = await serving.authenticator.principal(scope, headers)
                 if takes_files and is_form(headers):
                     body, form = await read_form(scope, receive, headers, serving.max_request_bytes)
                 else:
-                    body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
+                    raw = await read_body(scope, receive, headers, serving.max_request_bytes)
+                    body = parse_json(raw)
+                    names_files = may_name_files(raw)
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
                 if self._dialect == "openai":
                     call = read_call(self._operation, scope, headers, body, principal)
+                    if names_files and call.kept is None:
+                        call.kept = serving.gateway.prompt_files()
                     watch.start()
                     reply = await serving.gateway.pipeline.run(call)
                 else:
                     asked = await self._asked(serving, scope, headers, body, principal)
                     call = asked.call
+                    if names_files:
+                        call.kept = serving.gateway.prompt_files()
                     watch.start()
                     reply = await asked.run(serving.gateway.pipeline)
                 if isinstance(reply, StreamReply):
