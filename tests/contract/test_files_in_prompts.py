@@ -230,15 +230,17 @@ def test_responses(with_callers, vendor, gpt):
 def test_messages(with_callers, vendor, claude):
     async def main(client):
         pdf, image = await kept(client), await kept(client, filename="a.png", content=b"PNG")
-        asked = messages(document(pdf, title="A", citations={"enabled": True}), document(image, "image"))
+        uploaded = {"type": "container_upload", "file_id": pdf}
+        asked = messages(document(pdf, title="A", citations={"enabled": True}), document(image, "image"), uploaded)
         await post(client, "/v1/messages", asked)
         await post(client, "/v1/messages", asked, **{"anthropic-beta": "some-beta"})
         counted = {name: value for name, value in asked.items() if name != "max_tokens"}
         assert (await post(client, "/v1/messages/count_tokens", counted))["input_tokens"] == 42
         assert len(vendor.files) == 2
         for prompt in vendor.prompts:
-            one, two = prompt["messages"][0]["content"]
+            one, two, three = prompt["messages"][0]["content"]
             assert vendor.contents[one["source"]["file_id"]] == PDF
+            assert three == {**uploaded, "file_id": one["source"]["file_id"]}
             assert {**one, "source": None} == {**asked["messages"][0]["content"][0], "source": None}
             assert vendor.contents[two["source"]["file_id"]] == b"PNG"
         assert vendor.headers[0]["anthropic-beta"] == "files-api-2025-04-14"
@@ -301,6 +303,49 @@ def test_hosts_without_files_get_the_content_natively(with_callers, vendor, row,
     vendor.prefix = "/anthropic/v1"
     rows = [row(fake_upstream.url, "claude", "azure_ai/claude-sonnet-4-5")]
     with_callers(main, rows=rows)
+
+
+def test_vendors_of_responses_that_take_no_such_files(with_callers, vendor, row, fake_upstream):
+    """Azure has files, but none for prompts."""
+
+    async def main(client):
+        pdf, image = await kept(client), await kept(client, filename="a.png", content=b"PNG")
+        parts = [{"type": "input_file", "file_id": pdf}, {"type": "input_image", "file_id": image, "detail": "low"}]
+        await post(client, "/v1/responses", responses(*parts, model="az"))
+        data = base64.b64encode(b"PNG").decode()
+        assert vendor.prompts[0]["input"][0]["content"] == [
+            {"type": "input_file", "filename": "a.pdf", "file_data": f"data:application/pdf;base64,{DATA}"},
+            {"type": "input_image", "image_url": f"data:image/png;base64,{data}", "detail": "low"},
+        ]
+        tools = [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": [pdf]}}]
+        asked = {"model": "az", "input": "Hi", "tools": tools}
+        refused = await client.post("/v1/responses", asked, headers=key("ann"))
+        assert (refused.status, refused.error["param"]) == (400, "file_id")
+        assert vendor.files == {}
+
+    vendor.prefix = "/openai/v1"
+    with_callers(main, rows=[row(fake_upstream.url, "az", "azure/dep", api_version="v1")])
+
+
+def test_shapes_that_nobody_means(with_callers, vendor, gpt):
+    async def main(client):
+        id = await kept(client)
+        deep = {"type": "text", "text": id}
+        for _ in range(400):
+            deep = {"type": "tool_result", "content": [deep]}
+        for part in (
+            {"type": ["file"], "file": {"file_id": id}},
+            {"type": "file", "file": [id]},
+            {"type": "file", "file": {"file_id": [id]}},
+            {"type": "file"},
+            deep,
+        ):
+            body = {"model": "gpt", "messages": [{"role": "user", "content": [part]}], "tools": [{"type": {}}]}
+            answer = await client.post("/v1/chat/completions", body, headers=key("ann"))
+            assert answer.status < 500, answer.body
+        assert vendor.files == {}
+
+    with_callers(main, rows=[gpt])
 
 
 @pytest.mark.parametrize("id", ["theirs", UNKNOWN])

@@ -25,6 +25,8 @@ Put = Callable[[Body], Body]
 def names_in(part: Body) -> list[tuple[str, str]]:
     """The kinds and ids that one part of a message, or one tool, names."""
     kind = part.get("type")
+    if not isinstance(kind, str):
+        return []
     if kind == "file":
         return _one(part.get("file"))
     if kind in _PLAIN:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, NotFoundError
 from tianji_core.api.provider import Body, ModelRequest
 from tianji_core.gateway.objects import files, kinds
@@ -16,6 +17,7 @@ from tianji_core.gateway.objects.kinds import FILE
 from tianji_core.gateway.objects.places import VECTOR_STORE, names_in, parts_in, put_into, with_ids
 from tianji_core.gateway.objects.targets import same_account
 from tianji_core.gateway.objects.things import Things
+from tianji_core.store import StoreUnavailableError
 from tianji_core.store.objects import StoredObject
 from tianji_core.translate.media import data_uri
 
@@ -94,10 +96,17 @@ class PromptFiles:
         new = sorted(named - self._found.keys())
         if not new:
             return
-        principal = call.principal
+        try:
+            await self._find(call.principal, new)
+        except StoreUnavailableError:
+            if any(kind == FILE for kind, _ in new):
+                raise
+            # They may well be the vendor's own, for which nobody needs a database.
+
+    async def _find(self, principal: Principal, named: list[tuple[str, str]]) -> None:
         objects = (await self._gateway.store.ready()).objects
         for kind in (FILE, VECTOR_STORE):
-            ids = [id for each, id in new if each == kind]
+            ids = [id for each, id in named if each == kind]
             there = await objects.get_all(kind, ids, None)
             for id in ids:
                 stored = there.get(id)
@@ -158,7 +167,10 @@ class PromptFiles:
                     )
         finally:
             await content.aclose()
-        found = self._contents[stored.id] = b"".join(pieces)
+        found = b"".join(pieces)
+        if stored.data.get("kept") and len(found) != stored.data["bytes"]:
+            raise files.missing(stored.id)  # somebody has deleted it meanwhile
+        self._contents[stored.id] = found
         return found
 
 

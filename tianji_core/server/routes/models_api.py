@@ -120,6 +120,7 @@ class ModelEndpoint:
                     raw = await read_body(scope, receive, headers, serving.max_request_bytes)
                     body = parse_json(raw)
                     names_files = may_name_files(raw)
+                    del raw  # a large one is not to stay until the answer's end
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
                 if self._dialect == "openai":
                     call = read_call(self._operation, scope, headers, body, principal)

@@ -44,6 +44,8 @@ def user_parts(block: Any, where: str) -> list[Body]:
     kind = block.get("type") if isinstance(block, dict) else None
     if kind == "text":
         return [_text_part(block)]
+    if kind == "container_upload":
+        return [_marked(_uploaded(block, where), block)]
     if kind == "image" and _is_uploaded(block.get("source")):
         return [_marked(_uploaded(block["source"], where), block)]
     if kind == "image":
@@ -154,7 +156,7 @@ def _is_uploaded(source: Any) -> bool:
 def _uploaded(source: Body, where: str) -> Body:
     """A file that is at the vendor already, by its id."""
     if not isinstance(source.get("file_id"), str):
-        raise BadRequestError(f"{where}.source.file_id: Field required.", param="messages")
+        raise BadRequestError(f"{where}: file_id: Field required.", param="messages")
     return {"type": "file", "file": {"file_id": source["file_id"]}}
 
 
