@@ -51,6 +51,17 @@ def gateway(serving, config_beside, row, fake_upstream, sqlite):
     return run
 
 
+def slow_after(upstream, count):
+    """So many calls are answered at once and all later ones slowly, until the gate is opened: `gate.set()`."""
+    gate = threading.Event()
+
+    def script(request):
+        return Answer.chat().but(delay=0.3 if len(upstream.requests) > count and not gate.is_set() else 0.005)
+
+    upstream.answer(script=script)
+    return gate
+
+
 def told(upstream):
     """What the vendor was asked, in order."""
     return [request.json()["messages"][-1]["content"] for request in upstream.requests]
@@ -213,12 +224,12 @@ def test_what_is_wrong_with_a_file_is_told_by_line(gateway, fake_upstream):
 
 
 def test_a_cancelled_batch_keeps_what_was_done(gateway, fake_upstream, database):
-    fake_upstream.answer(Answer.chat().but(delay=0.05))
+    slow_after(fake_upstream, 6)
 
     async def main():
         async with gateway(database, general={"batch_concurrency": 2}) as ann:
             begun = await ann.start(lines(200))
-            await fake_upstream.wait_request(6)
+            await fake_upstream.wait_request(7)
             answer = await ann.post(f"/v1/batches/{begun['id']}/cancel")
             assert answer.json()["status"] == "cancelling"
             assert answer.json()["cancelling_at"] is not None
@@ -226,7 +237,7 @@ def test_a_cancelled_batch_keeps_what_was_done(gateway, fake_upstream, database)
             assert batch["status"] == "cancelled"
             assert batch["cancelled_at"] is not None
             done = batch["request_counts"]["completed"]
-            assert 4 <= done < 50
+            assert 6 <= done < 100
             assert len(fake_upstream.requests) == done
             good, bad = await ann.output(batch["output_file_id"]), await ann.output(batch["error_file_id"])
             assert set(good) == set(told(fake_upstream))
@@ -398,16 +409,7 @@ def test_a_gateway_that_is_full_is_waited_for(gateway, fake_upstream):
 
 
 def test_no_more_lines_at_once_than_the_config_says(gateway, fake_upstream):
-    now, most, lock = [0], [0], threading.Lock()
-
-    def script(request):
-        with lock:
-            now[0] += 1
-            most[0] = max(most[0], now[0])
-        threading.Timer(0.04, lambda: now.__setitem__(0, now[0] - 1)).start()
-        return Answer.chat().but(delay=0.05)
-
-    fake_upstream.answer(script=script)
+    fake_upstream.answer(Answer.chat().but(delay=0.05))
 
     async def main():
         async with gateway(general={"batch_concurrency": 3}) as ann:
@@ -416,18 +418,18 @@ def test_no_more_lines_at_once_than_the_config_says(gateway, fake_upstream):
                 assert (await ann.over(each))["status"] == "completed"
 
     asyncio.run(main())
-    assert 1 < most[0] <= 3
+    assert 1 < fake_upstream.connections <= 3
 
 
 def test_a_gateway_that_ends_leaves_the_rest_to_the_next(gateway, fake_upstream, database):
-    fake_upstream.answer(Answer.chat().but(delay=0.02))
+    gate = slow_after(fake_upstream, 10)
 
     async def main():
         async with gateway(database, general={"batch_concurrency": 2}) as ann:
             begun = await ann.start(lines(60))
-            await fake_upstream.wait_request(10)
-        before = len(fake_upstream.requests)
-        assert before < 60
+            await fake_upstream.wait_request(11)
+        assert len(fake_upstream.requests) < 60
+        gate.set()
         async with gateway(database) as ann:
             batch = await ann.over(begun)
             assert batch["request_counts"] == {"total": 60, "completed": 60, "failed": 0}
@@ -438,14 +440,15 @@ def test_a_gateway_that_ends_leaves_the_rest_to_the_next(gateway, fake_upstream,
 
 
 def test_a_reload_hands_batches_over(gateway, fake_upstream):
-    fake_upstream.answer(Answer.chat().but(delay=0.02))
+    gate = slow_after(fake_upstream, 6)
 
     async def main():
         async with gateway(general={"batch_concurrency": 2}) as ann:
             begun = await ann.start(lines(60))
-            await fake_upstream.wait_request(6)
+            await fake_upstream.wait_request(7)
             old = ann.client.app.serving.gateway
             await ann.client.app.reload()
+            gate.set()
             batch = await ann.over(begun)
             assert batch["request_counts"] == {"total": 60, "completed": 60, "failed": 0}
             assert old.pipeline.limits.in_flight == 0
@@ -456,12 +459,12 @@ def test_a_reload_hands_batches_over(gateway, fake_upstream):
 
 
 def test_a_database_that_goes_away_and_comes_back(gateway, fake_upstream, postgres_url, postgres_cut):
-    fake_upstream.answer(Answer.chat().but(delay=0.02))
+    gate = slow_after(fake_upstream, 10)
 
     async def main():
         async with gateway(postgres_cut.url(postgres_url), general={"batch_concurrency": 2}) as ann:
             begun = await ann.start(lines(80))
-            await fake_upstream.wait_request(10)
+            await fake_upstream.wait_request(11)
             postgres_cut.cut()
             for method, path in (("GET", ""), ("POST", ""), ("GET", "/batch_1"), ("POST", "/batch_1/cancel")):
                 body = {"input_file_id": "file-1", "endpoint": CHAT, "completion_window": "24h"}
@@ -469,6 +472,7 @@ def test_a_database_that_goes_away_and_comes_back(gateway, fake_upstream, postgr
                 assert (answer.status, answer.error["code"]) == (503, "503"), path
             assert (await ann.client.chat(headers=ann.headers)).status == 200
             postgres_cut.mend()
+            gate.set()
             batch = await ann.over(begun)
             assert batch["request_counts"] == {"total": 80, "completed": 80, "failed": 0}
             assert len(await ann.output(batch["output_file_id"])) == 80
@@ -518,12 +522,12 @@ def test_without_batches_nothing_looks_for_them(gateway):
 
 def test_what_another_worker_has_written_is_not_written_over(gateway, fake_upstream):
     """A worker that has slept through its lease finds that the batch is another's, and leaves it alone."""
-    fake_upstream.answer(Answer.chat().but(delay=0.05))
+    gate = slow_after(fake_upstream, 3)
 
     async def main():
         async with gateway(general={"batch_concurrency": 1}) as ann:
             begun = await ann.start(lines(30))
-            await fake_upstream.wait_request(3)
+            await fake_upstream.wait_request(4)
             objects = ann.client.app.serving.gateway.store.opened.objects
             batch = await objects.get("batch", begun["id"], None)
 
@@ -533,6 +537,7 @@ def test_what_another_worker_has_written_is_not_written_over(gateway, fake_upstr
                 return replace(present, worker="somebody else", leased_until=time.time() + 0.2)
 
             await objects.change(batch, stolen)
+            gate.set()
             batch = await ann.over(begun)
             assert batch["request_counts"] == {"total": 30, "completed": 30, "failed": 0}
             assert len(await ann.output(batch["output_file_id"])) == 30

@@ -370,3 +370,32 @@ def test_colons_in_texts_are_not_members(serving, row, fake_upstream, content):
 
     assert asyncio.run(main()).status == 200
     assert fake_upstream.requests[0].json()["messages"] == json.loads(body)["messages"]
+
+
+def test_large_bodies_are_judged_as_small_ones(serving, row, fake_upstream):
+    """They are read in a thread."""
+    fake_upstream.answer(Answer.chat())
+    padding = "x" * 200_000
+    good = {"model": "m", "messages": [{"role": "user", "content": padding}], "tags": ["a"], "seed": 5}
+    bodies = [
+        json.dumps(good).encode(),
+        json.dumps(good).encode()[:-5],
+        b'{"model":"m","model":"n","messages":[{"role":"user","content":"%s"}]}' % padding.encode(),
+        json.dumps({**good, "seed": "5"}).encode(),
+        json.dumps({**good, "api_key": "5"}).encode(),
+        json.dumps([padding]).encode(),
+    ]
+
+    async def main():
+        async with serving({"model_list": [row(fake_upstream)]}) as client:
+            paths = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/utils/token_counter")
+            chat = [(await client.post(paths[0], content=body)) for body in bodies]
+            others = [(await client.post(path, content=bodies[1])).status for path in paths]
+            return chat, others
+
+    chat, others = asyncio.run(main())
+    assert [answer.status for answer in chat] == [200, 400, 400, 400, 401, 400]
+    assert chat[3].error["param"] == "seed"
+    assert others == [400] * 4
+    (sent,) = fake_upstream.requests
+    assert sent.json() == {"model": "up-1", "messages": good["messages"], "seed": 5}

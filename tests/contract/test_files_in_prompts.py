@@ -444,6 +444,25 @@ def test_batches(with_callers, vendor, gemini):
     with_callers(main, rows=[gemini])
 
 
+def test_large_files_and_large_requests(with_callers, vendor, gpt, gemini):
+    """They are worked on in a thread."""
+
+    async def main(client):
+        large = PDF * 1000
+        id = await kept(client, content=large)
+        asked = chat(id, "gemini")
+        await post(client, "/v1/chat/completions", asked)
+        data = vendor.prompts[0]["contents"][0]["parts"][1]["inlineData"]["data"]
+        assert base64.b64decode(data) == large
+        asked = chat(id)
+        asked["messages"].insert(0, {"role": "user", "content": "x" * 1_000_000})
+        await post(client, "/v1/chat/completions", asked)
+        (theirs,) = vendor.files
+        assert vendor.prompts[1]["messages"][1:] == chat(theirs)["messages"]
+
+    with_callers(main, rows=[gpt, gemini])
+
+
 def test_too_much_to_send_as_data(with_callers, vendor, gemini, monkeypatch):
     async def main(client):
         id = await kept(client)

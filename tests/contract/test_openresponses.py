@@ -78,12 +78,14 @@ SAID = [
 
 
 @pytest.fixture
-def post(serving, row, fake_upstream):
+def post(serving, row, fake_upstream, tmp_path):
     def run(answer, body, model="openai_compatible/up-1"):
         fake_upstream.answer(answer)
 
         async def main():
-            async with serving({"model_list": [row(fake_upstream, model=model)]}) as client:
+            general = {"database_url": f"sqlite:///{tmp_path}/store.db"}
+            config = {"model_list": [row(fake_upstream, model=model)], "general_settings": general}
+            async with serving(config) as client:
                 return await client.post("/v1/responses", body)
 
         return asyncio.run(main())

@@ -92,7 +92,7 @@ def scripted(request):
 
 
 @pytest.fixture
-def ask_all(serving, config_beside, fake_upstream, row):
+def ask_all(serving, config_beside, fake_upstream, row, tmp_path):
     """Calls a surface with these members, one after the other; gives the answers, and what the records say of each."""
     fake_upstream.answer(script=scripted)
 
@@ -101,7 +101,7 @@ def ask_all(serving, config_beside, fake_upstream, row):
         guard = {"guardrail_name": "never", "litellm_params": {"guardrail": "guards.Never", "mode": "pre_call"}}
         config = {
             "model_list": rows,
-            "general_settings": {"master_key": KEY},
+            "general_settings": {"master_key": KEY, "database_url": f"sqlite:///{tmp_path}/store.db"},
             "litellm_settings": {"callbacks": ["keeper.keep"]},
             "router_settings": {"num_retries": 0},
             "guardrails": [guard],

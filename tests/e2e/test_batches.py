@@ -41,7 +41,7 @@ def vendor():
 @pytest.fixture
 def start(vendor, tmp_path):
     """`start(url)`: a gateway over the vendor, and a client for it."""
-    servers = []
+    servers, clients = [], []
 
     def run(database, concurrency=4):
         params = {"model": "openai_compatible/up-1", "api_base": vendor.base, "api_key": "sk-up"}
@@ -51,9 +51,12 @@ def start(vendor, tmp_path):
         }
         server = ServerProcess(config, tmp_path / f"server{len(servers)}", env=QUICK).start()
         servers.append(server)
-        return server, openai.OpenAI(base_url=f"{server.url}/v1", api_key=KEY, max_retries=0)
+        clients.append(openai.OpenAI(base_url=f"{server.url}/v1", api_key=KEY, max_retries=0))
+        return server, clients[-1]
 
     yield run
+    for client in clients:
+        client.close()
     for server in servers:
         server.stop()
         assert "Traceback" not in server.log(), server.log()
@@ -87,7 +90,7 @@ def test_a_killed_gateway_goes_on_after_its_restart(start, vendor, tmp_path):
     url = f"sqlite:///{tmp_path}/store.db"
     server, client = start(url)
     batch = created(client, jsonl(200))
-    vendor.request_seen(120)
+    vendor.request_seen(120, 20)
     server.process.kill()
     server.process.wait()
     before = len(vendor.requests)
@@ -101,10 +104,10 @@ def test_a_killed_gateway_goes_on_after_its_restart(start, vendor, tmp_path):
     assert len(client.files.list(purpose="batch_output").data) == 1
 
 
-def test_replicas_share_batches_and_take_over_from_one_that_dies(start, vendor, postgres_url):
+def test_replicas_share_batches_and_take_over_from_one_that_dies(postgres_url, start, vendor):
     (first, one), (_, two) = start(postgres_url), start(postgres_url)
     batches = [created(client, jsonl(60, first=60 * number)) for number, client in enumerate((one, two, one))]
-    vendor.request_seen(60)
+    vendor.request_seen(60, 20)
     for batch in batches:
         assert two.batches.retrieve(batch.id).status in ("validating", "in_progress")
     first.process.kill()
@@ -118,7 +121,8 @@ def test_replicas_share_batches_and_take_over_from_one_that_dies(start, vendor, 
 def test_official_clients(start, vendor, tmp_path):
     server, client = start(f"sqlite:///{tmp_path}/store.db")
     openais(client, vendor)
-    anthropics(anthropic.Anthropic(base_url=server.url, api_key=KEY, max_retries=0).messages.batches)
+    with anthropic.Anthropic(base_url=server.url, api_key=KEY, max_retries=0) as claude:
+        anthropics(claude.messages.batches)
 
 
 def openais(client, vendor):
@@ -128,7 +132,7 @@ def openais(client, vendor):
     assert batch.request_counts.total == 5
     assert len(answered(client, batch)) == 5
     other = created(client, jsonl(400))
-    vendor.request_seen(10)
+    vendor.request_seen(10, 20)
     assert client.batches.cancel(other.id).status == "cancelling"
     other = over(client, other)
     assert other.status == "cancelled"

@@ -22,12 +22,17 @@ GPT, CLAUDE = "gpt-5-echo", "claude-sonnet-4-5-echo"
 AS_ANTHROPIC = ("--auth-header", "x-api-key", "--no-bearer", "-H", "anthropic-version:2023-06-01")
 
 
+def config_of(rows, folder):
+    general = {"master_key": KEY, "database_url": f"sqlite:///{folder}/store.db"}
+    return {"model_list": rows, "general_settings": general}
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A gateway whose models answer by themselves and reason if they are asked to."""
     rows = [{"model_name": name, "litellm_params": {"model": "echo/echo-1"}} for name in (GPT, CLAUDE)]
-    config = {"model_list": rows, "general_settings": {"master_key": KEY}}
-    server = ServerProcess(config, tmp_path_factory.mktemp("comply")).start()
+    folder = tmp_path_factory.mktemp("comply")
+    server = ServerProcess(config_of(rows, folder), folder).start()
     try:
         yield server.url
     finally:
@@ -60,8 +65,7 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 def test_requests_made_of_the_api_document_break_nothing(tmp_path, run_with):
     """Good, odd and broken requests for every route; every answer is one that the document allows, and no 5xx."""
     rows = [{"model_name": "*", "litellm_params": {"model": "echo/echo-1"}}]
-    config = {"model_list": rows, "general_settings": {"master_key": KEY}}
-    server = ServerProcess(config, tmp_path).start()
+    server = ServerProcess(config_of(rows, tmp_path), tmp_path).start()
     bounds = ("--phases", "coverage,fuzzing", "-n", "5", "--max-time", "60", "--seed", "1", "--request-timeout", "10")
     vendors = ("--exclude-path-regex", r"^/\{provider\}/\{path\}$")  # what is passed through, vendors answer
     try:

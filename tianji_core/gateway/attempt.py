@@ -19,6 +19,7 @@ from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation
 from tianji_core.api.routing import DeploymentStats
 from tianji_core.gateway.body import vendor_body
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
 from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
 from tianji_core.gateway.transforms import Passage, StreamTransform, Translation, relay_for
@@ -144,13 +145,16 @@ class Attempt:
         deployment = self._deployment
         provider = deployment.provider
         request, reshapes = model_request(self._call, deployment, model)
+        if self._call.kept is not None and deployment.mock_response is None:
+            await self._call.kept.put_in(self._call, request, deployment)
         local: LocalReply | None
         if deployment.mock_response is not None:
             local = mock_reply(deployment.mock_response, request)
             translates = False
+        elif self._call.heavy:
+            local = await in_thread(provider.local_reply, request)
+            translates = True
         else:
-            if self._call.kept is not None:
-                await self._call.kept.put_in(self._call, request, deployment)
             local = provider.local_reply(request)
             translates = True
         if local is None:
@@ -225,7 +229,10 @@ class Attempt:
         deployment = self._deployment
         if deployment.needs_prepare:
             await deployment.provider.prepare(request, deployment.network)
-        upstream = deployment.provider.build_request(request)
+        if self._call.heavy:
+            upstream = await in_thread(deployment.provider.build_request, request)
+        else:
+            upstream = deployment.provider.build_request(request)
         if deployment.needs_authorize:
             upstream = await deployment.provider.authorize(upstream, deployment.network)
         return await self._exchange(upstream)

@@ -76,6 +76,8 @@ class Call:
     route: str = ""
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     client: str | None = None
+    heavy: bool = False
+    """Whether the request is so large that what is done with it is done in a thread (`tianji_core.gateway.heavy`)."""
     end_user: str | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Provider
 from tianji_core.gateway.attempt import Attempt, forwarded
 from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.paths import without
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.transforms import StreamTransform
@@ -90,7 +91,10 @@ class NativeAttempt(Attempt):
             await call.kept.put_in(call, sent, deployment)
         if deployment.needs_prepare:
             await provider.prepare(sent, deployment.network)
-        upstream = provider.build_native(surface.name, sent)
+        if call.heavy:
+            upstream = await in_thread(provider.build_native, surface.name, sent)
+        else:
+            upstream = provider.build_native(surface.name, sent)
         if deployment.needs_authorize:
             upstream = await provider.authorize(upstream, deployment.network)
         response = await self._exchange(upstream)

@@ -10,6 +10,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.errors import BadRequestError, RequestTooLargeError
+from tianji_core.gateway.heavy import HEAVY, in_thread
 
 RawHeader = tuple[bytes, bytes]
 
@@ -88,6 +89,16 @@ def parse_json(body: bytes) -> Any:
     if (body.count(b":") != colons or b"\\u003" in body) and (twice := _named_twice(body)) is not None:
         raise BadRequestError(f"Invalid JSON in the request body: {twice!r} is named twice.", param="request_body")
     return value
+
+
+async def read_json(scope: Scope, receive: Receive, headers: dict[bytes, bytes], limit: int) -> Any:
+    """The JSON of the request's body, as `read_body` and `json_of` give it."""
+    return await json_of(await read_body(scope, receive, headers, limit))
+
+
+async def json_of(body: bytes) -> Any:
+    """The same as `parse_json`; a large body is read in a thread."""
+    return parse_json(body) if len(body) <= HEAVY else await in_thread(parse_json, body)
 
 
 def _named_twice(body: bytes) -> str | None:

@@ -98,6 +98,9 @@ class Work:
         except asyncio.CancelledError:
             await self._let_go()
             raise
+        finally:
+            if self._parcel is not None:
+                self._parcel.close()
 
     async def _run(self) -> None:
         try:

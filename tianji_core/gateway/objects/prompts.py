@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, NotFoundError
 from tianji_core.api.provider import Body, ModelRequest
+from tianji_core.gateway.heavy import HEAVY, in_thread
 from tianji_core.gateway.objects import files, kinds
 from tianji_core.gateway.objects.kinds import FILE
 from tianji_core.gateway.objects.places import VECTOR_STORE, names_in, parts_in, put_into, with_ids
@@ -80,7 +81,10 @@ class PromptFiles:
                 found["file"].setdefault("format", stored.data["content_type"])  # the hint that vendors' forms go by
             return found
 
-        if ids or contents:
+        if sum(len(content) for _, content in contents.values()) > HEAVY:
+            call.heavy = True
+            await in_thread(put_into, request.body, put)
+        elif ids or contents:
             put_into(request.body, put)
         api = deployment.provider.files_api
         if request.native and api is not None and any(kind == FILE for kind, _ in ids):

@@ -74,7 +74,7 @@ def _operation(each: GuardedRoute, path: str, method: str, schemas: dict[str, Sc
     if parameters:
         operation["parameters"] = parameters
     body = {kind: {"schema": parse_type(text)} for kind, text in (("json", doc.body), ("form", doc.form)) if text}
-    if body:
+    if body and method in ("POST", "PUT", "PATCH"):
         operation["requestBody"] = {"required": True, "content": {_MEDIA[kind]: each for kind, each in body.items()}}
     return operation
 

@@ -8,27 +8,31 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tianji_core.gateway.call import Call
-from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.permissions import GuardedRoute
+from tianji_core.server.asgi import read_json
+from tianji_core.server.permissions import Doc, GuardedRoute
 from tianji_core.server.routes.recorded import KeptRoute, read_limit, recorded
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
 
 MAX_LIMIT = 100
+_CREATES = Doc("Begins a batch", "Batch", body="BatchBody", query="{ custom_llm_provider?: string }")
+_LISTS = Doc("The batches of the caller", "{ object: string, data: Batch[], has_more: boolean }", query="PageQuery")
+_TELLS = Doc("How a batch stands", "Batch")
+_CANCELS = Doc("Ends a batch", "Batch")
 _PREFIXES = ("", "/v1", "/{provider}/v1")
 
 
 def routes(app: App) -> list[GuardedRoute]:
     found: list[GuardedRoute] = []
     for prefix in _PREFIXES:
-        for path, handler, method in (
-            ("/batches", create, "POST"),
-            ("/batches", listing, "GET"),
-            ("/batches/{batch_id}", show, "GET"),
-            ("/batches/{batch_id}/cancel", cancel, "POST"),
+        for path, handler, method, doc in (
+            ("/batches", create, "POST", _CREATES),
+            ("/batches", listing, "GET", _LISTS),
+            ("/batches/{batch_id}", show, "GET", _TELLS),
+            ("/batches/{batch_id}/cancel", cancel, "POST", _CANCELS),
         ):
-            found.append(KeptRoute("batches", prefix + path, recorded(app, "batches", handler), method))
+            found.append(KeptRoute("batches", prefix + path, recorded(app, "batches", handler), method, doc=doc))
     return found
 
 
@@ -36,7 +40,7 @@ async def create(request: Request, serving: Serving, call: Call) -> Response:
     from tianji_core.gateway.batches.shapes import batch_object, read_request
 
     scope, headers = request.scope, dict(request.scope["headers"])
-    body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+    body = await read_json(scope, request.receive, headers, serving.max_request_bytes)
     asked = read_request(body, _provider(request))
     return JSONResponse(batch_object(await serving.gateway.batches.create(asked, call.principal)))
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tianji_core.gateway.prompt_tokens import count_prompt
-from tianji_core.server.asgi import parse_json, read_body
+from tianji_core.server.asgi import json_of, read_body
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import may_name_files, read_dialect_call
 from tianji_core.translate.surfaces.messages import MESSAGES
@@ -22,7 +22,7 @@ def routes(app: App) -> list[GuardedRoute]:
         scope, headers = request.scope, dict(request.scope["headers"])
         serving = app.serving
         raw = await read_body(scope, request.receive, headers, serving.max_request_bytes)
-        body = parse_json(raw)
+        body = await json_of(raw)
         if isinstance(body, dict):
             body = {"max_tokens": 1, **body}  # nothing is to be answered here
         call = read_dialect_call(MESSAGES, scope, headers, body, scope["principal"])

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
-from tianji_core.server.permissions import GuardedRoute
+from tianji_core.server.permissions import Doc, GuardedRoute
 from tianji_core.server.routes.recorded import KeptRoute, Streamed, read_limit, read_order, recorded
 from tianji_core.server.uploads import Incoming
 
@@ -21,20 +21,29 @@ if TYPE_CHECKING:
     from tianji_core.store.objects import StoredObject
 
 MAX_LISTED = 10_000
+_CREATES = Doc("Takes a file", "File", form="FileForm")
+_LISTS = Doc(
+    "The files of the caller",
+    "{ object: string, data: File[], has_more: boolean }",
+    query="{ purpose?: string, after?: string, limit?: integer, order?: string }",
+)
+_TELLS = Doc("What is known of a file", "File")
+_DELETES = Doc("Forgets a file", "{ id: string, object: string, deleted: boolean }")
+_CONTENT = Doc("What is in a file", media=("*/*",))
 _PREFIXES = ("", "/v1", "/{provider}/v1")
 
 
 def routes(app: App) -> list[GuardedRoute]:
     found: list[GuardedRoute] = []
     for prefix in _PREFIXES:
-        for path, handler, method in (
-            ("/files", create, "POST"),
-            ("/files", listing, "GET"),
-            ("/files/{file_id}", show, "GET"),
-            ("/files/{file_id}", remove, "DELETE"),
-            ("/files/{file_id}/content", content, "GET"),
+        for path, handler, method, doc in (
+            ("/files", create, "POST", _CREATES),
+            ("/files", listing, "GET", _LISTS),
+            ("/files/{file_id}", show, "GET", _TELLS),
+            ("/files/{file_id}", remove, "DELETE", _DELETES),
+            ("/files/{file_id}/content", content, "GET", _CONTENT),
         ):
-            found.append(KeptRoute("/files", prefix + path, recorded(app, "files", handler), method))
+            found.append(KeptRoute("/files", prefix + path, recorded(app, "files", handler), method, doc=doc))
     return found
 
 

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import GatewayError, InternalServerError, NotFoundError
 from tianji_core.routing import Deployment
-from tianji_core.server.asgi import ClientDisconnected, parse_json, read_body, send_json
+from tianji_core.server.asgi import ClientDisconnected, read_json, send_json
 from tianji_core.server.errors import error_body
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_dialect_call
@@ -152,7 +152,7 @@ def routes(app: App) -> list[GuardedRoute]:
         from tianji_core.translate.surfaces import gemini
 
         serving, headers = app.serving, dict(scope["headers"])
-        body = parse_json(await read_body(scope, receive, headers, serving.max_request_bytes))
+        body = await read_json(scope, receive, headers, serving.max_request_bytes)
         call = read_dialect_call(gemini.WHOLE, scope, headers, gemini.counted_request(body), principal)
         counted = await count_prompt(serving.gateway.pipeline.models, call)
         return gemini.count_answer(counted.tokens, counted.answer)

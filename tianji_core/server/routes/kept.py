@@ -15,7 +15,7 @@ from tianji_core.api.callback import CallKind
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import parse_json, read_body
-from tianji_core.server.permissions import GuardedRoute
+from tianji_core.server.permissions import Doc, GuardedRoute
 from tianji_core.server.routes.recorded import Handler, KeptRoute, Streamed, read_limit, read_order, recorded
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
 
 MAX_LISTED = 100
+_KEPT = Doc("", "KeptObject", body="object", stream="object")
+_FILE = Doc("What is in a file that a vendor keeps", media=("*/*",))
 EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
@@ -97,7 +99,8 @@ def routes(app: App) -> list[GuardedRoute]:
     found: list[GuardedRoute] = []
 
     def add(kind: CallKind, path: str, handler: Handler, *methods: str) -> None:
-        found.append(KeptRoute(word, path, recorded(app, kind, handler), *methods))
+        doc = _FILE if path.endswith("/content") else _KEPT._replace(summary=f"Kept by a vendor: {word[1:]}")
+        found.append(KeptRoute(word, path, recorded(app, kind, handler), *methods, doc=doc))
 
     for family in FAMILIES:
         word = family.path

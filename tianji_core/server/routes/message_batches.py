@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from tianji_core.api.errors import GatewayError, NotFoundError
 from tianji_core.gateway.call import Call
-from tianji_core.server.asgi import parse_json, read_body
+from tianji_core.server.asgi import read_json
 from tianji_core.server.errors import error_body
-from tianji_core.server.permissions import GuardedRoute, Permission
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission
 from tianji_core.server.routes.recorded import KeptRoute, Streamed, read_limit, recorded
 from tianji_core.translate.surfaces.messages import MESSAGES
 
@@ -24,19 +24,29 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 PATH = "/v1/messages/batches"
 MAX_LIMIT = 1000
+_CREATES = Doc("Begins a batch of Messages", "MessageBatch", body="MessageBatchBody", error="MessagesError")
+_LISTS = Doc(
+    "The batches of the caller",
+    "{ data: MessageBatch[], has_more: boolean, first_id: string | null, last_id: string | null }",
+    query="{ after_id?: string, before_id?: string, limit?: integer }",
+    error="MessagesError",
+)
+_TELLS = Doc("How a batch stands", "MessageBatch", error="MessagesError")
+_CANCELS = Doc("Ends a batch", "MessageBatch", error="MessagesError")
+_RESULTS = Doc("The answers of a batch, one a line", media=("application/x-jsonl",), error="MessagesError")
 
 
 def routes(app: App) -> list[GuardedRoute]:
     found: list[GuardedRoute] = []
-    for path, handler, method in (
-        ("", create, "POST"),
-        ("", listing, "GET"),
-        ("/{batch_id}", show, "GET"),
-        ("/{batch_id}/cancel", cancel, "POST"),
-        ("/{batch_id}/results", results, "GET"),
+    for path, handler, method, doc in (
+        ("", create, "POST", _CREATES),
+        ("", listing, "GET", _LISTS),
+        ("/{batch_id}", show, "GET", _TELLS),
+        ("/{batch_id}/cancel", cancel, "POST", _CANCELS),
+        ("/{batch_id}/results", results, "GET", _RESULTS),
     ):
         endpoint = _guarded(app, recorded(app, "batches", handler, MESSAGES.name))
-        found.append(KeptRoute("batches", PATH + path, endpoint, method))
+        found.append(KeptRoute("batches", PATH + path, endpoint, method, doc=doc))
     return found
 
 
@@ -62,7 +72,7 @@ async def create(request: Request, serving: Serving, call: Call) -> Response:
     from tianji_core.gateway.batches.messages import PREFIX, asked_for, message_batch, read_requests
 
     scope, headers, gateway = request.scope, dict(request.scope["headers"]), serving.gateway
-    body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+    body = await read_json(scope, request.receive, headers, serving.max_request_bytes)
     lines = read_requests(body)
 
     async def parts() -> AsyncIterator[bytes]:

@@ -18,6 +18,7 @@ from tianji_core.api.errors import ClientClosedError, GatewayError, InternalServ
 from tianji_core.api.provider import UPLOADS, Operation
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.dialects import DialectCall
+from tianji_core.gateway.heavy import HEAVY, in_thread
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
     EVENT_STREAM,
@@ -114,24 +115,31 @@ class ModelEndpoint:
         with DisconnectWatch(receive) as watch:
             try:
                 principal = await serving.authenticator.principal(scope, headers)
+                heavy = False
                 if takes_files and is_form(headers):
                     body, form = await read_form(scope, receive, headers, serving.max_request_bytes)
                 else:
-                    raw = await read_body(scope, receive, headers, serving.max_request_bytes)
-                    body = parse_json(raw)
-                    names_files = may_name_files(raw)
-                    del raw  # a large one is not to stay until the answer's end
+                    data = await read_body(scope, receive, headers, serving.max_request_bytes)
+                    heavy = len(data) > HEAVY
+                    body = parse_json(data) if not heavy else await in_thread(parse_json, data)
+                    names_files = may_name_files(data)
+                    del data  # a large one is not to stay until the answer's end
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
                 if self._dialect == "openai":
-                    call = read_call(self._operation, scope, headers, body, principal)
-                    if names_files and call.kept is None:
+                    if not heavy:
+                        call = read_call(self._operation, scope, headers, body, principal)
+                    else:
+                        call = await in_thread(read_call, self._operation, scope, headers, body, principal)
+                    call.heavy = heavy
+                    if names_files:
                         call.kept = serving.gateway.prompt_files()
                     watch.start()
                     reply = await serving.gateway.pipeline.run(call)
                 else:
-                    asked = await self._asked(serving, scope, headers, body, principal)
+                    asked = await self._asked(serving, scope, headers, body, principal, heavy)
                     call = asked.call
-                    if names_files:
+                    call.heavy = heavy
+                    if names_files and call.kept is None:
                         call.kept = serving.gateway.prompt_files()
                     watch.start()
                     reply = await asked.run(serving.gateway.pipeline)
@@ -173,10 +181,12 @@ class ModelEndpoint:
                     await form.close()
 
     async def _asked(
-        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
+        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal, heavy: bool
     ) -> DialectCall:
         """The call of a client that speaks another dialect."""
         assert self._surface is not None  # noqa: S101 - see __init__
+        if heavy:
+            return DialectCall(await in_thread(read_dialect_call, self._surface, scope, headers, body, principal))
         return DialectCall(read_dialect_call(self._surface, scope, headers, body, principal))
 
     def _told(self, error: GatewayError) -> Any:
@@ -189,10 +199,12 @@ class ResponsesEndpoint(ModelEndpoint):
     """The endpoint of Responses, which follow one another and can be asked for again."""
 
     async def _asked(
-        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal
+        self, serving: Serving, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal, heavy: bool
     ) -> DialectCall:
         memory = serving.gateway.responses
         turn: Turn = await (memory.compaction if scope["path"].endswith("/compact") else memory.turn)(body, principal)
+        if heavy:
+            return turn.begin(await in_thread(read_dialect_call, turn, scope, headers, turn.body, principal))
         return turn.begin(read_dialect_call(turn, scope, headers, turn.body, principal))
 
 

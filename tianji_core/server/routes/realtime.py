@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.body import check_models
 from tianji_core.gateway.call import DEFAULT_OPTIONS
-from tianji_core.server.asgi import parse_json, read_body
+from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, GuardedSocket, Permission, route, socket_route
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def routes(app: App) -> list[GuardedRoute]:
 
 async def _body(app: App, request: Request) -> object:
     limit = min(app.serving.max_request_bytes, _MOST)
-    return parse_json(await read_body(request.scope, request.receive, dict(request.scope["headers"]), limit))
+    return await read_json(request.scope, request.receive, dict(request.scope["headers"]), limit)
 
 
 async def _kept(app: App, request: Request, wanted: Wanted) -> tuple[str, int]:

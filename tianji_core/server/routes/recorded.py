@@ -24,7 +24,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.limits import Reservation
 from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, RawHeader
 from tianji_core.server.errors import error_body, error_event
-from tianji_core.server.permissions import GuardedRoute, Permission
+from tianji_core.server.permissions import Doc, GuardedRoute, Permission
 from tianji_core.server.requests import end_user
 from tianji_core.telemetry import get_logger
 
@@ -41,8 +41,16 @@ class KeptRoute(GuardedRoute):
     told apart by a word first.
     """
 
-    def __init__(self, word: str, path: str, endpoint: Callable[[Request], Awaitable[Response]], *methods: str) -> None:
-        super().__init__(path, endpoint, Permission.CALL_MODELS, methods)
+    def __init__(
+        self,
+        word: str,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *methods: str,
+        doc: Doc | None = None,
+        dialect: str = "openai",
+    ) -> None:
+        super().__init__(path, endpoint, Permission.CALL_MODELS, methods, doc, dialect)
         self._word = word
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

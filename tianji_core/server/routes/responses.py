@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.provider import Body
-from tianji_core.server.asgi import EVENT_STREAM, parse_json, read_body
+from tianji_core.server.asgi import EVENT_STREAM, read_json
 from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import read_dialect_call
@@ -60,7 +60,7 @@ def routes(app: App) -> list[GuardedRoute]:
         serving, scope = app.serving, request.scope
         headers = dict(scope["headers"])
         try:
-            body = parse_json(await read_body(scope, request.receive, headers, serving.max_request_bytes))
+            body = await read_json(scope, request.receive, headers, serving.max_request_bytes)
             turn = await serving.gateway.responses.prompt(body, scope["principal"])
             call = turn.begin(read_dialect_call(turn, scope, headers, turn.body, scope["principal"])).call
             tokens = await turn.count(call, serving.gateway.pipeline)
