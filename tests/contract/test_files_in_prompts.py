@@ -87,6 +87,8 @@ class FakeVendor(FakeOpenAI):
         return self.answered(request, CHAT)
 
     def on_responses(self, request, rest):
+        if rest == ["input_tokens"]:
+            return self.answered(request, {"object": "response.input_tokens", "input_tokens": 11})
         return self.answered(request, RESPONSE)
 
     def on_messages(self, request, rest):
@@ -173,6 +175,22 @@ def searching(store):
     return [{"type": "file_search", "vector_store_ids": [store]}]
 
 
+def test_with_the_database_away(with_callers, vendor, gpt, postgres_url, postgres_cut):
+    """Vector stores may be the vendor's own; files of this form are ours."""
+
+    async def main(client):
+        id = await kept(client)
+        postgres_cut.cut()
+        store = "vs_" + "1" * 32
+        await post(client, "/v1/responses", {"model": "gpt", "input": "Hi", "tools": searching(store)})
+        assert vendor.prompts[0]["tools"] == searching(store)
+        assert (await client.post("/v1/chat/completions", chat(id), headers=key("ann"))).status == 503
+        assert len(vendor.prompts) == 1
+        postgres_cut.mend()
+
+    with_callers(main, postgres_cut.url(postgres_url), rows=[gpt])
+
+
 def test_what_a_tool_was_called_with_stays(with_callers, vendor, gpt, claude):
     async def main(client):
         id = await kept(client)
@@ -215,6 +233,8 @@ def test_responses(with_callers, vendor, gpt):
         output = [{"type": "input_file", "file_id": pdf}]
         asked["input"].append({"type": "function_call_output", "call_id": "c", "output": output})
         await post(client, "/v1/responses", asked)
+        assert (await post(client, "/v1/responses/input_tokens", asked))["input_tokens"] == 11
+        assert vendor.prompts[1]["input"] == vendor.prompts[0]["input"]
         theirs = {
             id: next(k for k in vendor.files if vendor.contents[k] == c) for id, c in ((pdf, PDF), (image, b"PNG"))
         }
@@ -382,6 +402,10 @@ def test_vector_stores_of_others_and_elsewhere(with_callers, vendor, gpt, row):
             await post(client, "/v1/responses", asked)
         assert len(vendor.prompts) == 5, "the row beside it is taken"
         assert other.prompts == []
+        file = await kept(client, first=[("model", "else")])
+        for _ in range(5):
+            await post(client, "/v1/chat/completions", chat(file, "both"))
+        assert len(other.prompts) == 5, "a file that is at one vendor only is not carried about without need"
         elsewhere = await client.post("/v1/responses", {**asked, "model": "else"}, headers=key("ann"))
         assert (elsewhere.status, elsewhere.error["param"]) == (400, "tools")
 

@@ -1,6 +1,6 @@
 """Files and vector stores that a prompt names by our ids: each vendor gets its own ids for them, or the content.
 
-Made for a call whose bytes hold something like an id; others know nothing of it.
+Made for a call whose bytes hold the name of such a member; others know nothing of it.
 """
 
 from __future__ import annotations

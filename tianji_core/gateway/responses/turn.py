@@ -132,6 +132,7 @@ class Turn(Responses):
 
     async def count(self, call: Call, pipeline: Pipeline) -> int:
         """The tokens of all that would be said to the model."""
+        call.kept = call.kept or self._memory.prompt_files()
         if isinstance(self.before, AtVendor):
             pipeline = self._memory.bound(pipeline, call, self.before)
         return (await count_prompt(pipeline.models, call)).tokens

@@ -28,7 +28,7 @@ def routes(app: App) -> list[GuardedRoute]:
         call = read_dialect_call(MESSAGES, scope, headers, body, scope["principal"])
         if call.native is not None:
             call.native.pop("max_tokens", None)
-        if may_name_files(raw):
+        if may_name_files(raw, MESSAGES.name):
             call.kept = serving.gateway.prompt_files()
         count = await count_prompt(serving.gateway.pipeline.models, call)
         return JSONResponse({"input_tokens": count.tokens, "litellm_count_source": count.source})

@@ -122,7 +122,7 @@ class ModelEndpoint:
                     data = await read_body(scope, receive, headers, serving.max_request_bytes)
                     heavy = len(data) > HEAVY
                     body = parse_json(data) if not heavy else await in_thread(parse_json, data)
-                    names_files = may_name_files(data)
+                    names_files = self._operation == "chat" and may_name_files(data, self._dialect)
                     del data  # a large one is not to stay until the answer's end
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
                 if self._dialect == "openai":
