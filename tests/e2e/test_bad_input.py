@@ -393,7 +393,7 @@ def test_memory_stays_bounded(one_gateway):
         within = b'{"model":"nope","messages":[{"role":"user","content":"' + b"x" * 20_000_000 + b'"}]}'
         talker.refused(*talker.ask("POST", CHAT, within)[:2])
     talker.still_serving()
-    assert one_gateway.rss() < before + 150 * 1024 * 1024
+    assert one_gateway.rss() < before + 60 * 1024 * 1024  # what is not for the garbage collector to find
     assert one_gateway.rss() < 500 * 1024 * 1024
 
 

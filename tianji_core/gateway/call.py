@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from tianji_core.api.call import ANONYMOUS, Principal
 from tianji_core.api.callback import AttemptRecord, CallKind, UsageSource
-from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
 
@@ -104,7 +103,6 @@ class Call:
     cost: float | None = None
     response: Body | None = None
     first_chunk_at: float | None = None
-    error: GatewayError | None = None
     finished: bool = False
 
     @property

@@ -121,7 +121,10 @@ class Pipeline:
             except GatewayError as error:
                 last = error
         call.body = body
-        raise last
+        try:
+            raise last
+        finally:
+            del last  # or the error, its traceback and this frame, which holds the request, would hold one another
 
     async def _try_group(self, call: Call, name: str) -> Reply | StreamReply:
         """Try the deployments of one group until one answers or the tries are used up."""
@@ -244,7 +247,6 @@ class Pipeline:
         if call.finished:
             return
         call.finished = True
-        call.error = error
         reservation.settle()
         if self.callbacks.active:
             self.callbacks.put(make_record(call, error, content=self.keeps_content))
