@@ -126,6 +126,8 @@ class Attempt:
     async def written(self, model: str) -> UpstreamRequest:
         """The vendor's request, for who sends many together. Raises GatewayError."""
         request, _ = model_request(self._call, self._deployment, model)
+        if self._call.kept is not None:
+            await self._call.kept.put_in(self._call, request, self._deployment)
         if self._deployment.needs_prepare:
             await self._deployment.provider.prepare(request, self._deployment.network)
         return self._deployment.provider.build_request(request)
@@ -143,6 +145,8 @@ class Attempt:
         deployment = self._deployment
         provider = deployment.provider
         request, reshapes = model_request(self._call, deployment, model)
+        if self._call.kept is not None and deployment.mock_response is None:
+            await self._call.kept.put_in(self._call, request, deployment)
         local: LocalReply | None
         if deployment.mock_response is not None:
             local = mock_reply(deployment.mock_response, request)

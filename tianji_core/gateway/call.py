@@ -14,6 +14,7 @@ from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.objects.prompts import PromptFiles
     from tianji_core.routing import Deployment
     from tianji_core.translate.surfaces.contract import Surface
 
@@ -67,6 +68,8 @@ class Call:
     """The request in that dialect."""
     native: Body | None = None
     """What of it a vendor that speaks the dialect is to get; None once somebody has changed the body."""
+    kept: PromptFiles | None = None
+    """The files that the prompt names, if it may name some of ours."""
     kind: CallKind | None = None
     """What it is called in its record, where that is not the operation."""
     route: str = ""

@@ -35,6 +35,7 @@ from tianji_core.wire.sse import DONE, SSEDecoder
 if TYPE_CHECKING:
     from tianji_core.gateway.batches.batches import Batches
     from tianji_core.gateway.objects.files import Files
+    from tianji_core.gateway.objects.prompts import PromptFiles
     from tianji_core.gateway.objects.targets import Targets
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.pass_through.table import PassThroughTable
@@ -136,6 +137,14 @@ class Gateway:
         from tianji_core.gateway.objects.files import Files
 
         return Files(self)
+
+    def prompt_files(self) -> PromptFiles | None:
+        """For a call whose prompt may name files of ours; None while there can be none."""
+        if not self.store.in_use:
+            return None
+        from tianji_core.gateway.objects.prompts import PromptFiles
+
+        return PromptFiles(self)
 
     @property
     def responses(self) -> ResponseMemory:

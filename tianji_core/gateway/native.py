@@ -72,6 +72,8 @@ class NativeAttempt(Attempt):
         provider, surface = self._deployment.provider, self._call.surface
         assert surface is not None  # noqa: S101 - see speaks_natively
         sent = native_request(self._call, self._deployment, model)
+        if self._call.kept is not None:
+            await self._call.kept.put_in(self._call, sent, self._deployment)
         if self._deployment.needs_prepare:
             await provider.prepare(sent, self._deployment.network)
         return provider.build_native(surface.name, sent)
@@ -85,6 +87,8 @@ class NativeAttempt(Attempt):
         assert surface is not None  # noqa: S101 - see speaks_natively
         request = self._asked(model)
         sent = native_request(call, deployment, model)
+        if call.kept is not None:
+            await call.kept.put_in(call, sent, deployment)
         if deployment.needs_prepare:
             await provider.prepare(sent, deployment.network)
         if call.heavy:

@@ -64,6 +64,8 @@ class Pipeline:
         reservation = self.limits.reserve(call)
         try:
             await self.guardrails.before(call)
+            if call.kept is not None:
+                await call.kept.find(call)
             reply = await self.guardrails.during(call, self._route(call))
             if isinstance(reply, StreamReply):
                 return await self._opened(call, reply, reservation)
@@ -133,6 +135,8 @@ class Pipeline:
             )
         call.group = name
         candidates = everyone = target.deployments
+        if call.kept is not None:
+            candidates = everyone = tuple(call.kept.best(everyone))
         failed: set[str] = set()
         refused: set[str] = set()
         for retry in itertools.count():

@@ -71,6 +71,8 @@ async def _ask(call: Call, deployment: Deployment, model: str) -> PromptCount | 
         dialect, (request, _) = "openai", model_request(call, deployment, model)
     else:
         return None
+    if call.kept is not None:
+        await call.kept.put_in(call, request, deployment)
     if deployment.needs_prepare:
         await provider.prepare(request, deployment.network)
     asked = provider.build_count(dialect, request)

@@ -92,8 +92,12 @@ def parse_json(body: bytes) -> Any:
 
 
 async def read_json(scope: Scope, receive: Receive, headers: dict[bytes, bytes], limit: int) -> Any:
-    """The JSON of the request's body, as `read_body` and `parse_json` give it; a large one is read in a thread."""
-    body = await read_body(scope, receive, headers, limit)
+    """The JSON of the request's body, as `read_body` and `json_of` give it."""
+    return await json_of(await read_body(scope, receive, headers, limit))
+
+
+async def json_of(body: bytes) -> Any:
+    """The same as `parse_json`; a large body is read in a thread."""
     return parse_json(body) if len(body) <= HEAVY else await in_thread(parse_json, body)
 
 

@@ -12,6 +12,7 @@ from tianji_core.api.errors import BadRequestError, GatewayError
 from tianji_core.api.provider import Body, Operation
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.dialects import DialectCall
+from tianji_core.gateway.objects.places import parts_in
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.translate.surfaces.messages import MESSAGES
 from tianji_core.translate.surfaces.responses import RESPONSES
@@ -69,6 +70,8 @@ def line_call(
     _check_way(line.body)
     operation, surface = ENDPOINTS[endpoint]
     call = gateway.new_call(operation, line.body, principal, turn if turn is not None else surface)
+    if next(parts_in(line.body), None) is not None:
+        call.kept = gateway.prompt_files()
     call.route = endpoint
     call.metadata = {**call.metadata, "batch_id": batch_id, "batch_custom_id": line.custom_id}
     return call

@@ -55,6 +55,7 @@ class ResponseMemory:
         self.stored = StoredResponses(self)
         self.max_response_bytes = gateway.pipeline.max_response_bytes
         self._models = gateway.pipeline.models
+        self.prompt_files = gateway.prompt_files
         self._store = gateway.store
         self._wanted = general.store_responses
         self._writing: set[asyncio.Task[Any]] = set()

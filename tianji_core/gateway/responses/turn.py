@@ -98,6 +98,8 @@ class Turn(Responses):
         """The call, as it was read of `body`."""
         self._call = ref(call)
         call.asked = self.asked
+        if isinstance(self.before, Conversation):
+            call.kept = self._memory.prompt_files()  # what was said before may name some
         if call.native is not None and self.asked.get("input") is None:
             call.native.pop("input", None)
         if call.native is not None and isinstance(self.before, Conversation):
@@ -135,6 +137,7 @@ class Turn(Responses):
 
     async def count(self, call: Call, pipeline: Pipeline) -> int:
         """The tokens of all that would be said to the model."""
+        call.kept = call.kept or self._memory.prompt_files()
         if isinstance(self.before, AtVendor):
             pipeline = self._memory.bound(pipeline, call, self.before)
         return (await count_prompt(pipeline.models, call)).tokens

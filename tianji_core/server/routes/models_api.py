@@ -35,7 +35,7 @@ from tianji_core.server.asgi import (
 from tianji_core.server.errors import error_body, error_event, let_go
 from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
-from tianji_core.server.requests import read_call, read_dialect_call
+from tianji_core.server.requests import may_name_files, read_call, read_dialect_call
 from tianji_core.server.routes import responses
 from tianji_core.telemetry import get_logger
 from tianji_core.translate.surfaces.contract import Surface
@@ -111,7 +111,7 @@ class ModelEndpoint:
         call: Call | None = None
         form: FormData | None = None
         takes_files = self._takes_files
-        answered = False
+        answered = names_files = False
         with DisconnectWatch(receive) as watch:
             try:
                 principal = await serving.authenticator.principal(scope, headers)
@@ -122,6 +122,8 @@ class ModelEndpoint:
                     data = await read_body(scope, receive, headers, serving.max_request_bytes)
                     heavy = len(data) > HEAVY
                     body = parse_json(data) if not heavy else await in_thread(parse_json, data)
+                    names_files = self._operation == "chat" and may_name_files(data, self._dialect)
+                    del data  # a large one is not to stay until the answer's end
                 serving = self._app.serving  # one gateway to the last byte; an upload may have outlived a reload
                 if self._dialect == "openai":
                     if not heavy:
@@ -129,12 +131,16 @@ class ModelEndpoint:
                     else:
                         call = await in_thread(read_call, self._operation, scope, headers, body, principal)
                     call.heavy = heavy
+                    if names_files:
+                        call.kept = serving.gateway.prompt_files()
                     watch.start()
                     reply = await serving.gateway.pipeline.run(call)
                 else:
                     asked = await self._asked(serving, scope, headers, body, principal, heavy)
                     call = asked.call
                     call.heavy = heavy
+                    if names_files and call.kept is None:
+                        call.kept = serving.gateway.prompt_files()
                     watch.start()
                     reply = await asked.run(serving.gateway.pipeline)
                 if isinstance(reply, StreamReply):

@@ -182,6 +182,19 @@ def test_tools_that_run_at_the_vendor_are_for_its_own_models():
 
 
 @pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image", "source": {"type": "file", "file_id": "f"}},
+        {"type": "document", "source": {"type": "file", "file_id": "f"}, "title": "A"},
+        {"type": "container_upload", "file_id": "f"},
+    ],
+)
+def test_files_that_are_at_the_vendor(block):
+    made = chat(messages=[{"role": "user", "content": [block]}])
+    assert made["messages"][0]["content"] == [{"type": "file", "file": {"file_id": "f"}}]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {"messages": "Hi"},
@@ -191,7 +204,7 @@ def test_tools_that_run_at_the_vendor_are_for_its_own_models():
         {"messages": [{"role": "user", "content": [{"type": "tool_use"}]}]},
         {"messages": [{"role": "user", "content": ["text"]}]},
         {"messages": [{"role": "assistant", "content": [{"type": "image"}]}]},
-        {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file", "file_id": "f"}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "file", "id": "f"}}]}]},
         {"tools": [{"type": 5, "name": "bash"}]},
         {"tools": [{"input_schema": {}}]},
         {"tools": ["f"]},

@@ -44,6 +44,10 @@ def user_parts(block: Any, where: str) -> list[Body]:
     kind = block.get("type") if isinstance(block, dict) else None
     if kind == "text":
         return [_text_part(block)]
+    if kind == "container_upload":
+        return [_marked(_uploaded(block, where), block)]
+    if kind == "image" and _is_uploaded(block.get("source")):
+        return [_marked(_uploaded(block["source"], where), block)]
     if kind == "image":
         return [_marked({"type": "image_url", "image_url": {"url": _address(block.get("source"), where)}}, block)]
     if kind == "document":
@@ -145,6 +149,17 @@ def _address(source: Any, where: str) -> str:
     raise BadRequestError(f"{where}.source: {kind!r} cannot be said to this model.", param="messages")
 
 
+def _is_uploaded(source: Any) -> bool:
+    return isinstance(source, dict) and source.get("type") == "file"
+
+
+def _uploaded(source: Body, where: str) -> Body:
+    """A file that is at the vendor already, by its id."""
+    if not isinstance(source.get("file_id"), str):
+        raise BadRequestError(f"{where}: file_id: Field required.", param="messages")
+    return {"type": "file", "file": {"file_id": source["file_id"]}}
+
+
 def _document(block: Body, where: str) -> Body:
     source = block.get("source")
     kind = source.get("type") if isinstance(source, dict) else None
@@ -155,6 +170,8 @@ def _document(block: Body, where: str) -> Body:
         parts = source.get("content")
         text = parts if isinstance(parts, str) else "\n".join(str(p.get("text", "")) for p in parts or ())
         return {"type": "text", "text": text}
+    if isinstance(source, dict) and kind == "file":
+        return _uploaded(source, where)
     return {
         "type": "file",
         "file": {"filename": block.get("title") or "document.pdf", "file_data": _address(source, where)},

@@ -85,6 +85,8 @@ def _part(part: Any, where: str, lenient: bool) -> Body:
         if part.get("detail"):
             image["detail"] = part["detail"]
         return {"type": "image_url", "image_url": image}
+    if kind == "input_image" and isinstance(part.get("file_id"), str):
+        return {"type": "file", "file": {"file_id": part["file_id"]}}
     if kind == "input_file":
         names = {"file_data": "file_data", "file_id": "file_id", "file_url": "file_id", "filename": "filename"}
         return {"type": "file", "file": {to: part[name] for name, to in names.items() if part.get(name)}}
