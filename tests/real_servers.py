@@ -69,7 +69,7 @@ class Wire:
 
     def close(self) -> None:
         self.cut()
-        self._listener.close()
+        with_shutdown(self._listener)
 
     def _accept(self) -> None:
         while True:

@@ -17,6 +17,7 @@ HEAD = (
     b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\nm\r\n'
     b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\ncontent-type: audio/wav\r\n\r\n'
 )
+FILE_BEGINS = b"audio/wav\r\n\r\n"
 TAIL = b"\r\n--b--\r\n"
 
 
@@ -43,8 +44,10 @@ def vendor():
             with wire:
                 fields, data = read_head(wire)
                 size, digest = int(fields[b"content-length"]), hashlib.sha256()
+                while FILE_BEGINS not in data:
+                    data += wire.recv(65536)
                 left = size - len(data)
-                start = data.index(b"audio/wav\r\n\r\n") + len(b"audio/wav\r\n\r\n")
+                start = data.index(FILE_BEGINS) + len(FILE_BEGINS)
                 file = FILE
                 for piece in pieces(wire, data[start:], left):
                     digest.update(piece[:file])

@@ -14,6 +14,7 @@ from tianji_core.store.objects import Objects
 from tianji_core.store.pieces import Pieces
 from tianji_core.store.store import StoreUnavailableError, log
 from tianji_core.store.url import Database
+from tianji_core.store.whole import whole
 
 
 class Opened:
@@ -40,6 +41,7 @@ class Opened:
             async with self._writing.begin() as connection:
                 yield connection
 
+    @whole
     async def ping(self) -> bool:
         """Whether the database answers."""
         try:

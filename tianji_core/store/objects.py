@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tianji_core.store.pieces import cut, piece_table, pieces_of
 from tianji_core.store.tables import ObjectRow
+from tianji_core.store.whole import whole
 
 if TYPE_CHECKING:
     from tianji_core.store.database import Opened
@@ -60,6 +61,7 @@ class Objects:
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
 
+    @whole
     async def add(self, stored: StoredObject, content: bytes | None = None, *, outlived: Sequence[str] = ()) -> None:
         """Write down a new object, and its content with it. Raises StoreUnavailableError.
 
@@ -76,6 +78,7 @@ class Objects:
                 older = sa.and_(_table.c.id.in_(outlived), _table.c.expires_at < soon)
                 await connection.execute(_table.update().where(mine, older).values(expires_at=stored.expires_at))
 
+    @whole
     async def add_once(self, stored: StoredObject) -> bool:
         """Write down an object unless there is one of that id; whether there was none."""
         try:
@@ -84,6 +87,7 @@ class Objects:
             return False
         return True
 
+    @whole
     async def get(self, kind: str, id: str, owner: str | None) -> StoredObject | None:
         """An object; None if there is none, if it has expired, or if it is somebody else's. `owner` None: anybody's."""
         if not _may_be_id(id):
@@ -95,6 +99,7 @@ class Objects:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _object(row)
 
+    @whole
     async def get_all(self, kind: str, ids: Collection[str], owner: str | None) -> dict[str, StoredObject]:
         """Those of these objects that are there and the owner's, by id. `owner` None: whosever they are."""
         wanted = [id for id in ids if _may_be_id(id)]
@@ -106,6 +111,7 @@ class Objects:
         async with self._opened.read() as connection:
             return {row.id: _object(row) for row in (await connection.execute(query)).all()}
 
+    @whole
     async def list(
         self,
         kind: str,
@@ -145,6 +151,7 @@ class Objects:
             rows = (await connection.execute(query)).all()
         return [_object(row) for row in rows[:limit]], len(rows) > limit
 
+    @whole
     async def change(
         self,
         stored: StoredObject,
@@ -182,6 +189,7 @@ class Objects:
             stored = present
         raise ConflictError(f"{stored.kind} {stored.id} is changed too often")
 
+    @whole
     async def remove(self, kind: str, id: str, owner: str | None) -> bool:
         """Forget an object and its content; whether there was one."""
         delete = _table.delete().where(_table.c.id == id, _table.c.kind == kind)
@@ -193,6 +201,7 @@ class Objects:
             await connection.execute(pieces_of(id).delete)
         return True
 
+    @whole
     async def sweep(self, now: float | None = None) -> int:
         """Forget what has expired, with its content; how many objects."""
         gone = _table.c.expires_at < (time.time() if now is None else now)
@@ -203,6 +212,7 @@ class Objects:
 
     # -- work in the background ----------------------------------------------------------------------------------
 
+    @whole
     async def claim(self, kind: str, statuses: Collection[str], worker: str, seconds: float) -> StoredObject | None:
         """The oldest object in one of these states that no worker holds, held for so long by `worker`.
 
@@ -224,6 +234,7 @@ class Objects:
                     row = (await connection.execute(_table.select().where(_table.c.id == found.id))).one()
                     return _object(row)
 
+    @whole
     async def due(self, kind: str, statuses: Collection[str]) -> float | None:
         """When the next object in one of these states may be claimed, in Unix seconds; None if there is no such object.
 
@@ -235,6 +246,7 @@ class Objects:
             found: float | None = (await connection.execute(query)).scalar_one()
         return found
 
+    @whole
     async def renew(self, id: str, worker: str, seconds: float) -> bool:
         """Hold a claimed object for longer; False if it is no longer this worker's."""
         mine = sa.and_(_table.c.id == id, _table.c.worker == worker)
@@ -242,6 +254,7 @@ class Objects:
             update = _table.update().where(mine).values(leased_until=time.time() + seconds)
             return bool(await _count(connection.execute(update)))
 
+    @whole
     async def release(self, id: str, worker: str) -> None:
         """Let another worker have it."""
         mine = sa.and_(_table.c.id == id, _table.c.worker == worker)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from tianji_core.store.tables import PieceRow
+from tianji_core.store.whole import whole
 
 if TYPE_CHECKING:
     from tianji_core.store.database import Opened
@@ -64,6 +65,7 @@ class Pieces:
             raise
         return size
 
+    @whole
     async def append(self, object_id: str, number: int, data: bytes) -> None:
         """Write one piece, over the one of that number if there is one: work that is done twice leaves one piece."""
         mine = sa.and_(piece_table.c.object_id == object_id, piece_table.c.number == number)
@@ -74,15 +76,18 @@ class Pieces:
     async def read(self, object_id: str) -> AsyncIterator[bytes]:
         """The content, piece by piece."""
         number = -1
-        while True:
-            following = pieces_of(object_id).select.where(piece_table.c.number > number)
-            async with self._opened.read() as connection:
-                found = (await connection.execute(following.order_by(piece_table.c.number).limit(1))).one_or_none()
-            if found is None:
-                return
+        while (found := await self._after(object_id, number)) is not None:
             number = found.number
             yield found.data
 
+    @whole
+    async def _after(self, object_id: str, number: int) -> sa.Row[tuple[int, bytes]] | None:
+        """The piece after that number."""
+        following = pieces_of(object_id).select.where(piece_table.c.number > number)
+        async with self._opened.read() as connection:
+            return (await connection.execute(following.order_by(piece_table.c.number).limit(1))).one_or_none()
+
+    @whole
     async def read_all(self, object_ids: Collection[str]) -> dict[str, bytes]:
         """The whole content of each of these objects that has some. For what is small enough to be in memory."""
         found: dict[str, list[bytes]] = {}
@@ -92,11 +97,13 @@ class Pieces:
                 found.setdefault(row.object_id, []).append(row.data)
         return {object_id: b"".join(parts) for object_id, parts in found.items()}
 
+    @whole
     async def remove(self, object_id: str) -> None:
         """Forget the content."""
         async with self._opened.write() as connection:
             await connection.execute(pieces_of(object_id).delete)
 
+    @whole
     async def _put(self, object_id: str, number: int, data: bytes) -> None:
         async with self._opened.write() as connection:
             await connection.execute(piece_table.insert().values(object_id=object_id, number=number, data=data))

@@ -269,3 +269,32 @@ def test_those_that_an_object_needs_live_as_long(with_store):
         assert await objects.get_all("batch", needed, "user:a") == {}
 
     with_store(main)
+
+
+def test_work_that_is_cancelled_holds_no_lock(with_store):
+    """Wherever a cancel comes, the next writer has not to wait for what it left behind."""
+
+    async def main(*stores):
+        objects = stores[0].objects
+        await objects.add(made(0, kind="batch", status="waiting"))
+        start = await objects.get("batch", "batch-000", None)
+
+        async def everything(name):
+            while True:
+                await objects.change(start, lambda o: replace(o, data={"by": name}))
+                claimed = await objects.claim("batch", ["waiting"], name, 60)
+                if claimed is not None:
+                    await objects.release(claimed.id, name)
+                await stores[0].pieces.append(name, 0, b"x" * 1000)
+                await objects.list("batch", None)
+
+        for number in range(60):
+            task = asyncio.create_task(everything(str(number)))
+            await asyncio.sleep(number % 20 * 0.0007)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert task.cancelled()
+            async with asyncio.timeout(5):
+                await stores[1].objects.change(start, lambda o: replace(o, data={}))
+
+    with_store(main, count=2)
