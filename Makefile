@@ -30,7 +30,7 @@ run: setup ## Start the gateway on port 4000 with the example config; PORT=… f
 	@$(BIN)/tianji serve --config proxy_config.example.yaml --port $(PORT)
 
 test: setup ## Run the tests; ARGS="tests/unit -k sse" for some of them, "-n 0" to run them in one process
-	@$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -m "not long" -n 3 --dist loadfile $(ARGS)
 
 test-long: setup ## Run the tests that take minutes
 	@$(BIN)/pytest -m long $(ARGS)

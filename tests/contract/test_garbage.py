@@ -45,7 +45,6 @@ def test_nothing_is_left(serving, row, fake_upstream, vendor, path, model):
     async def main():
         async with serving(config) as client:
             for _ in range(2):  # the first one imports, compiles and fills caches
-                gc.collect()
                 gc.freeze()  # there is much else in a process of tests, which need not be looked through
                 gc.set_debug(gc.DEBUG_SAVEALL)
                 gc.disable()
