@@ -6,8 +6,6 @@ Whatever cannot work is found here, all of it in one go, and told with the confi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -22,13 +20,14 @@ from tianji_core.config.report import Severity
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
 from tianji_core.discovery.errors import closest
 from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
+from tianji_core.gateway.database import named_database
 from tianji_core.gateway.deployments import DeploymentBuilder
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
 from tianji_core.gateway.limits import Limits
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
-from tianji_core.store import Database, DatabaseURLError, check_url
+from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.dispatcher import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
@@ -247,33 +246,11 @@ class Compiler:
         return tuple(backends)
 
     def _database(self) -> Database | None:
-        """The database that somebody named; None if nobody did."""
-        general = self.config.general_settings
-        url = general.database_url or self.settings.database_url
-        if not url:
-            return None
         try:
-            database = check_url(url)
+            return named_database(self.config.general_settings, self.settings)
         except DatabaseURLError as error:
-            said = "database_url" if general.database_url else "DATABASE_URL in the environment"
-            self.problem(("general_settings", "database_url"), f"{said} {error}")
+            self.problem(("general_settings", "database_url"), str(error))
             return None
-        if database.kind == "postgresql" and find_spec("psycopg") is None:
-            self.problem(
-                ("general_settings", "database_url"),
-                "PostgreSQL needs a driver that is not installed: pip install 'tianji-core[postgres]'",
-            )
-        limit = "database_connection_pool_limit"
-        given: dict[str, Any] = {
-            "connection_limit": None
-            if limit not in general.model_fields_set
-            else general.database_connection_pool_limit,
-            "pool_timeout": general.database_connection_pool_timeout,
-            "connect_timeout": general.database_connect_timeout,
-            "socket_timeout": general.database_socket_timeout,
-            "prepares": False if general.database_disable_prepared_statements else None,
-        }
-        return replace(database, **{name: value for name, value in given.items() if value is not None})
 
     # -- settings of the router ----------------------------------------------------------------------------------
 

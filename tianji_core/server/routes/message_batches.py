@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.api.errors import GatewayError, NotFoundError
+from tianji_core.api.errors import NotFoundError
 from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import read_json
-from tianji_core.server.errors import error_body
-from tianji_core.server.permissions import Doc, GuardedRoute, Permission
+from tianji_core.server.permissions import Doc, GuardedRoute
 from tianji_core.server.routes.recorded import KeptRoute, Streamed, read_limit, recorded
 from tianji_core.translate.surfaces.messages import MESSAGES
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App, Serving
     from tianji_core.store.objects import StoredObject
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 PATH = "/v1/messages/batches"
 MAX_LIMIT = 1000
@@ -45,27 +42,9 @@ def routes(app: App) -> list[GuardedRoute]:
         ("/{batch_id}/cancel", cancel, "POST", _CANCELS),
         ("/{batch_id}/results", results, "GET", _RESULTS),
     ):
-        endpoint = _guarded(app, recorded(app, "batches", handler, MESSAGES.name))
-        found.append(KeptRoute("batches", PATH + path, endpoint, method, doc=doc))
+        endpoint = recorded(app, "batches", handler, MESSAGES.name)
+        found.append(KeptRoute("batches", PATH + path, endpoint, method, doc=doc, dialect=MESSAGES.name))
     return found
-
-
-def _guarded(app: App, endpoint: Endpoint) -> Endpoint:
-    """The endpoint behind its permission, with refusals as Anthropic's clients read them."""
-
-    async def enter(request: Request) -> Response:
-        scope, serving = request.scope, app.serving
-        try:
-            headers = dict(scope["headers"])
-            scope["principal"] = await serving.authenticator.require(Permission.CALL_MODELS, scope, headers)
-        except GatewayError as error:
-            response = JSONResponse(error_body(error, MESSAGES.name), error.http_status)
-            response.raw_headers.extend(serving.headers.error_fields(error, None))
-            return response
-        return await endpoint(request)
-
-    enter.guards_itself = True  # type: ignore[attr-defined]  # read by the application
-    return enter
 
 
 async def create(request: Request, serving: Serving, call: Call) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.http import Network
+from tianji_core.api.provider import ModelRequest
 from tianji_core.translate.anthropic.betas import join_betas
 from tianji_core.translate.anthropic.content import base64_source
 from tianji_core.translate.anthropic.hosts import Host
@@ -45,6 +46,14 @@ def native_body(body: dict[str, Any], host: Host, betas: str | None) -> dict[str
 def counted(body: dict[str, Any]) -> dict[str, Any]:
     """The body without what has no place where tokens are counted."""
     return {name: value for name, value in body.items() if name not in _NOT_COUNTED}
+
+
+async def inlined(request: ModelRequest, host: Host, network: Network) -> list[Any]:
+    """The messages of a request to Claude, be they Anthropic's already or chat's, with the content of addresses that
+    the host does not fetch. Raises BadRequestError.
+    """
+    messages = request.body["messages"]
+    return await (inline_native(messages, host, network) if request.native else host.inline(messages, network))
 
 
 async def inline_native(messages: list[Any], host: Host, network: Network) -> list[Any]:

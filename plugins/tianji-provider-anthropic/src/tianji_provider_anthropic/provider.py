@@ -26,7 +26,7 @@ from tianji_core.translate.anthropic.caching import InjectionPoint, inject_marke
 from tianji_core.translate.anthropic.errors import parse_error
 from tianji_core.translate.anthropic.hosts import ANTHROPIC
 from tianji_core.translate.anthropic.models import supported_params, traits
-from tianji_core.translate.anthropic.native import counted, inline_native, native_body
+from tianji_core.translate.anthropic.native import counted, inlined, native_body
 from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
@@ -97,13 +97,8 @@ class AnthropicProvider(Provider):
         return supported_params(model)
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
-        messages = request.body.get("messages")
-        if request.operation != "chat" or not isinstance(messages, list):
-            return
-        if request.native:
-            request.body["messages"] = await inline_native(messages, ANTHROPIC, network)
-        else:
-            request.body["messages"] = await ANTHROPIC.inline(messages, network)
+        if request.operation == "chat" and isinstance(request.body.get("messages"), list):
+            request.body["messages"] = await inlined(request, ANTHROPIC, network)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation != "chat":

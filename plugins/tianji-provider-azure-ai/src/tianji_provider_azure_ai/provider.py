@@ -20,7 +20,7 @@ from tianji_core.translate.anthropic.betas import HEADER
 from tianji_core.translate.anthropic.errors import parse_error as parse_claude_error
 from tianji_core.translate.anthropic.hosts import ANTHROPIC
 from tianji_core.translate.anthropic.models import supported_params as claude_params
-from tianji_core.translate.anthropic.native import inline_native
+from tianji_core.translate.anthropic.native import inlined
 from tianji_core.translate.entra import EntraSettings
 from tianji_core.translate.rerank import document_text, rerank_answer
 from tianji_core.translate.urls import below
@@ -95,13 +95,8 @@ class AzureAI(AzureHosted, OpenAIModels):
         return dialect in self.native_dialects and self.is_claude(model)
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
-        if request.operation != "chat" or not self.is_claude(request.model):
-            return
-        messages = request.body["messages"]
-        if request.native:
-            request.body["messages"] = await inline_native(messages, ANTHROPIC, network)
-        else:
-            request.body["messages"] = await ANTHROPIC.inline(messages, network)
+        if request.operation == "chat" and self.is_claude(request.model):
+            request.body["messages"] = await inlined(request, ANTHROPIC, network)
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation == "chat" and self.is_claude(request.model) and self.has_credential():

@@ -27,7 +27,7 @@ from tianji_core.translate.anthropic import models as claude_models
 from tianji_core.translate.anthropic.betas import HEADER, join_betas
 from tianji_core.translate.anthropic.caching import inject_markers
 from tianji_core.translate.anthropic.hosts import BEDROCK
-from tianji_core.translate.anthropic.native import inline_native
+from tianji_core.translate.anthropic.native import inlined
 from tianji_core.translate.anthropic.response import ReplyContext as ClaudeContext
 from tianji_core.translate.anthropic.response import parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
@@ -140,10 +140,8 @@ class Bedrock(Provider):
         messages = request.body.get("messages")
         if request.operation != "chat" or not isinstance(messages, list):
             return
-        if request.native:
-            request.body["messages"] = await inline_native(messages, BEDROCK, network)
-        elif parse_model(request.model).route == "invoke":
-            request.body["messages"] = await BEDROCK.inline(messages, network)
+        if request.native or parse_model(request.model).route == "invoke":
+            request.body["messages"] = await inlined(request, BEDROCK, network)
         else:
             request.body["messages"] = await inline_media(messages, network, _is_web_address)
 

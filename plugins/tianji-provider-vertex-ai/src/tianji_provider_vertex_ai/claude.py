@@ -16,7 +16,7 @@ from tianji_core.translate.anthropic import models
 from tianji_core.translate.anthropic.betas import HEADER, join_betas
 from tianji_core.translate.anthropic.caching import InjectionPoint, inject_markers
 from tianji_core.translate.anthropic.hosts import VERTEX
-from tianji_core.translate.anthropic.native import counted, inline_native, native_body
+from tianji_core.translate.anthropic.native import counted, inlined, native_body
 from tianji_core.translate.anthropic.request import chat_to_anthropic
 from tianji_core.translate.anthropic.response import ReplyContext, parse_message
 from tianji_core.translate.anthropic.stream import AnthropicStreamDecoder
@@ -51,13 +51,8 @@ class Claude(Publisher):
         return models.supported_params(model) if operation == "chat" else frozenset()
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
-        messages = request.body.get("messages")
-        if request.operation != "chat" or not isinstance(messages, list):
-            return
-        if request.native:
-            request.body["messages"] = await inline_native(messages, VERTEX, network)
-        else:
-            request.body["messages"] = await VERTEX.inline(messages, network)
+        if request.operation == "chat" and isinstance(request.body.get("messages"), list):
+            request.body["messages"] = await inlined(request, VERTEX, network)
 
     def build(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation != "chat":
