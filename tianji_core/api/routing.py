@@ -38,6 +38,14 @@ class Deployment(Protocol):
     def info(self) -> Mapping[str, Any]:
         """`model_info` of the row."""
 
+    @property
+    def input_cost_per_token(self) -> float | None:
+        """The list price of a prompt token in US dollars; None if it is not known."""
+
+    @property
+    def output_cost_per_token(self) -> float | None:
+        """The list price of a token of the answer in US dollars; None if it is not known."""
+
 
 class DeploymentStats:
     """What the gateway has seen of one deployment: plain numbers, newest samples last.

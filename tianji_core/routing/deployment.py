@@ -68,6 +68,9 @@ class Deployment:
     """Whether that chunk goes to clients that did not ask for it, too."""
     in_pass_through: bool | None = None
     """Whether its credential is lent to pass-through; None if the row does not say."""
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+    """List prices in US dollars, None where they are not known."""
     _rejected: dict[tuple[str, Operation], frozenset[str]] = field(default_factory=dict, repr=False)
 
     def rejected_params(self, model: str, operation: Operation) -> frozenset[str]:
