@@ -71,6 +71,8 @@ class CallRecord:
     attempts: tuple[AttemptRecord, ...] = ()
     fallbacks: int = 0
     guardrails: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    """The policies that held for the call."""
     request: Body | None = field(default=None, repr=False)
     response: Body | None = field(default=None, repr=False)
     error: ErrorRecord | None = None

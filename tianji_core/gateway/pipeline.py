@@ -23,6 +23,7 @@ from tianji_core.gateway.body import overridden
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
+from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.native import NativeAttempt, speaks_natively
 from tianji_core.gateway.records import make_record
 from tianji_core.gateway.reply import HeldStream, Reply, StreamReply
@@ -50,6 +51,7 @@ class Pipeline:
     guardrails: GuardrailChain
     callbacks: CallbackDispatcher
     limits: Limits
+    policies: Policies
     keeps_content: bool = True
     """Whether prompts and answers may go into records (`turn_off_message_logging` says no)."""
     max_response_bytes: int = 64 * 1024 * 1024
@@ -63,6 +65,8 @@ class Pipeline:
         """
         reservation = self.limits.reserve(call)
         try:
+            if self.policies.current is not None or call.options.policies:
+                self.policies.apply(call, self.models)
             await self.guardrails.before(call)
             if call.kept is not None:
                 await call.kept.find(call)
@@ -89,11 +93,15 @@ class Pipeline:
         self._finish(call, None, reservation)
         return reply
 
+    def watches(self, call: Call) -> bool:
+        """Whether somebody has to see this call, or changes it, so that no vendor may have it another way than by `run`."""
+        return self.policies.changes(call, self.models) or any(g.applies(call) for g in self.guardrails.all)
+
     # -- routing -------------------------------------------------------------------------------------------------
 
     async def _route(self, call: Call) -> Reply | StreamReply:
         """Ask the group that the client named, then its fallbacks."""
-        asked = call.model
+        asked = call.routed or call.model
         try:
             return await self._try_group(call, asked)
         except GatewayError as error:
@@ -106,16 +114,21 @@ class Pipeline:
             if fallback.model in tried or call.fallbacks >= self.fallbacks.limit:
                 continue
             tried.add(fallback.model)
+            turn = self.policies.follow(call, fallback.model, self.models)
+            if turn is None:
+                continue
             call.fallbacks += 1
             call.body = body
             try:
-                if not fallback.overrides:
-                    return await self._try_group(call, fallback.model)
+                if not fallback.overrides and not turn.judged_anew:
+                    return await self._try_group(call, turn.model)
                 # Nobody has judged this body yet.
-                call.body = overridden(body, fallback.overrides, call.operation)
-                call.native = None
+                if fallback.overrides:
+                    call.body = overridden(body, fallback.overrides, call.operation)
+                    call.native = None
+                self.policies.shape(call)
                 await self.guardrails.before(call)
-                return await self.guardrails.during(call, self._try_group(call, fallback.model))
+                return await self.guardrails.during(call, self._try_group(call, turn.model))
             except GuardrailBlockedError:
                 raise
             except GatewayError as error:

@@ -244,6 +244,14 @@ class Sessions(Pipeline):
 
     async def open(self, call: Call) -> Session:
         """Open a session. Raises GatewayError; then the call is already written down."""
+        if self.policies.current is not None and not self.unguarded:
+            try:
+                self.policies.apply(call, self.models)
+            except GatewayError as error:
+                self._finish(call, error, self.limits.reserve(call))
+                raise
+            if call.policies is not None and call.policies.changes_body:
+                ...
         if any(guardrail.applies(call) for guardrail in self.guardrails.all):
             error = BadRequestError("Guardrails watch over this gateway, and realtime sessions are none they can read.")
             self._finish(call, error, self.limits.reserve(call))

@@ -1,0 +1,140 @@
+"""The policies of a gateway: those of its config, and those of the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from tianji_core.api.errors import BadRequestError, GatewayError, PermissionDeniedError, ServiceUnavailableError
+from tianji_core.gateway.call import DEFAULT_OPTIONS, CallOptions
+from tianji_core.gateway.policies.facts import names_of
+from tianji_core.gateway.policies.outcome import Outcome
+from tianji_core.gateway.policies.ruleset import RuleSet
+from tianji_core.gateway.policies.shaping import shape
+from tianji_core.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.call import Call
+    from tianji_core.routing import ModelTable
+
+log = get_logger("tianji.policies")
+
+_options: dict[frozenset[str], CallOptions] = {}
+
+
+class Turn(NamedTuple):
+    """Where a fallback leads: the model to try, and whether guardrails have to judge the call anew."""
+
+    model: str
+    judged_anew: bool
+
+
+class Policies:
+    """What is in force now. `current` is None while there are no policies: then no call pays for them."""
+
+    def __init__(self, current: RuleSet | None = None) -> None:
+        self.current = current
+
+    def apply(self, call: Call, models: ModelTable) -> None:
+        """Do to a call what its policies say, once. Raises GatewayError for one that they refuse."""
+        if call.policies is not None:
+            return
+        asked = call.options.policies
+        current = self.current
+        for name in asked:
+            if current is None or not current.may_be_asked_for(name):
+                raise BadRequestError(f"There is no policy {name!r} that requests may ask for.", param="policies")
+        if current is None:
+            return
+        outcome = current.for_call(call, call.model, models)
+        self._check(call, outcome)
+        if outcome.swap is not None:
+            outcome = self._swapped(call, current, outcome, models)
+        self._check_model(call, outcome, call.routed or call.model, models)
+        call.policies = outcome
+        _add_guardrails(call, outcome.guardrails)
+        if outcome.changes_body and call.dialect != "native":
+            shape(call, outcome)
+
+    def follow(self, call: Call, model: str, models: ModelTable) -> Turn | None:
+        """What policies say of a fallback to this model; None if they do not allow it."""
+        current, before = self.current, call.policies
+        if current is None or before is None:
+            return Turn(model, False)
+        try:
+            here = current.for_call(call, model, models)
+            if here.fault is not None:
+                return None
+            if here.swap is not None and _may_call(call, here.swap):
+                model = here.swap
+                here = here.and_also(replace(current.for_call(call, model, models), swap=None, swapped_by=None))
+            outcome = before.and_also(here)
+            self._check_model(call, outcome, model, models)
+        except GatewayError:
+            return None
+        anew = not outcome.guardrails <= before.guardrails
+        call.policies = outcome
+        _add_guardrails(call, outcome.guardrails)
+        return Turn(model, anew or (outcome.cap, outcome.set) != (before.cap, before.set))
+
+    def shape(self, call: Call) -> None:
+        """Bring a body that was changed since to what the call's policies say."""
+        if call.policies is not None and call.policies.changes_body:
+            shape(call, call.policies)
+
+    def changes(self, call: Call, models: ModelTable) -> bool:
+        """Whether policies do more to this call than to have guardrails look at it, or refuse it."""
+        if self.current is None:
+            return bool(call.options.policies)
+        try:
+            self.apply(call, models)
+        except GatewayError:
+            return True
+        return call.routed is not None or (call.policies is not None and call.policies.changes_body)
+
+    def _swapped(self, call: Call, current: RuleSet, outcome: Outcome, models: ModelTable) -> Outcome:
+        """What holds for the call once it goes to another model than it asked for."""
+        to = outcome.swap
+        assert to is not None  # noqa: S101 - see apply
+        if not _may_call(call, to):
+            raise PermissionDeniedError(
+                f"Policy {outcome.swapped_by!r} has {to!r} answer, and this key may not call it.",
+                type="key_model_access_denied",
+                param="model",
+            )
+        there = replace(current.for_call(call, to, models), swap=None, swapped_by=None)  # one step, never a chain
+        self._check(call, there)
+        call.routed = to
+        return outcome.and_also(there)
+
+    def _check(self, call: Call, outcome: Outcome) -> None:
+        if outcome.fault is not None:
+            log.error("a policy cannot be kept to, calls are refused", fault=outcome.fault, call_id=call.id)
+            raise ServiceUnavailableError("A policy for this call cannot be kept to; the gateway's log says why.")
+
+    def _check_model(self, call: Call, outcome: Outcome, model: str, models: ModelTable) -> None:
+        if not outcome.allow:
+            return
+        policy = outcome.refusing(names_of(model, models))
+        if policy is not None:
+            raise PermissionDeniedError(
+                f"Policy {policy!r} does not allow model {model!r}.", type="policy_model_access_denied", param="model"
+            )
+
+
+def _may_call(call: Call, model: str) -> bool:
+    return not call.principal.models or model in call.principal.models
+
+
+def _add_guardrails(call: Call, guardrails: frozenset[str]) -> None:
+    if guardrails <= call.options.guardrails:
+        return
+    if call.options is DEFAULT_OPTIONS:
+        options = _options.get(guardrails)
+        if options is None:
+            options = CallOptions(guardrails=guardrails)
+            if len(_options) < 1000:
+                _options[guardrails] = options
+        call.options = options
+    else:
+        call.options = replace(call.options, guardrails=call.options.guardrails | guardrails)
