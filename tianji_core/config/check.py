@@ -18,6 +18,8 @@ from tianji_core.config.schema import (
 )
 from tianji_core.config.schema.base import match
 
+ONE_OR_MORE = "block or list of blocks"
+"""The kind of a list that one mapping alone may stand for."""
 NOT_HONOURED = "known, not honoured yet"
 
 # Where a key may have been meant to stand.
@@ -58,13 +60,15 @@ def _check_field(model: type[Block], name: str, value: Any, warn: Warn, path: Pa
     inner, several = block_of(model, name)
     if inner is None:
         return
-    if several is dict and isinstance(value, dict):
+    if several is list and isinstance(value, dict) and said.kind == ONE_OR_MORE:
+        check_keys(value, warn, inner, path)
+    elif several is dict and isinstance(value, dict):
         for key, item in value.items():
             check_keys(item, warn, inner, (*path, key))
     elif several is list and isinstance(value, list):
         for index, item in enumerate(value):
             check_keys(item, warn, inner, (*path, index))
-    else:
+    elif several is None:
         check_keys(value, warn, inner, path)
 
 

@@ -80,7 +80,7 @@ class PolicyCondition(Block):
     team_alias: Names = key([], "The caller's team, by alias or id.", usage="ours")
     metadata: AnyMap = key({}, "Values, or lists of values, in the metadata of call or key.", usage="ours")
     time: Annotated[list[PolicyTime], Before(_one_or_more)] = key(
-        [], "When: one part of the week, or several.", usage="ours", kind="list of blocks"
+        [], "When: one part of the week, or several.", usage="ours", kind="block or list of blocks"
     )
     key_alias: Names = key([], "The caller's key.", usage="ours")
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tianji_core.api.errors import BadRequestError, GatewayError, PermissionDeniedError, ServiceUnavailableError
 from tianji_core.gateway.call import DEFAULT_OPTIONS, CallOptions
+from tianji_core.gateway.policies.build import AttachmentDraft, Known, Note, PolicyDraft, build
 from tianji_core.gateway.policies.facts import names_of
 from tianji_core.gateway.policies.outcome import Outcome
 from tianji_core.gateway.policies.ruleset import RuleSet
-from tianji_core.gateway.policies.shaping import shape
+from tianji_core.gateway.policies.shaping import contradicts, shape
 from tianji_core.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -23,20 +25,41 @@ _options: dict[frozenset[str], CallOptions] = {}
 
 
 class Turn(NamedTuple):
-    """Where a fallback leads: the model to try, and whether guardrails have to judge the call anew."""
+    """Where a fallback leads: the model to try, and whether the call has to be shaped and judged anew for it."""
 
     model: str
-    judged_anew: bool
+    is_new: bool
 
 
 class Policies:
     """What is in force now. `current` is None while there are no policies: then no call pays for them."""
 
-    def __init__(self, current: RuleSet | None = None) -> None:
-        self.current = current
+    def __init__(
+        self, policies: Sequence[PolicyDraft], attachments: Sequence[AttachmentDraft], known: Known, note: Note
+    ) -> None:
+        """Those of the config; what is wrong with them is noted."""
+        self.known = known
+        self.policies = self._config = tuple(policies)
+        self.attachments = self._config_attachments = tuple(attachments)
+        self.current = build(policies, attachments, known, note)
 
-    def apply(self, call: Call, models: ModelTable) -> None:
-        """Do to a call what its policies say, once. Raises GatewayError for one that they refuse."""
+    def with_stored(
+        self, policies: Iterable[PolicyDraft], attachments: Iterable[AttachmentDraft], note: Note
+    ) -> Policies:
+        """The policies of the config and these; what is wrong with these is noted. A name of the config wins."""
+        names = {draft.name for draft in self._config}
+        both = [*self._config, *(draft for draft in policies if draft.name not in names)]
+        return Policies(both, [*self._config_attachments, *attachments], self.known, note)
+
+    def take(self, other: Policies) -> None:
+        """Put other policies in force; those of the config stay what they are."""
+        self.policies, self.attachments, self.current = other.policies, other.attachments, other.current
+
+    def apply(self, call: Call, models: ModelTable, *, as_it_is: bool = False) -> None:
+        """Do to a call what its policies say, once. Raises GatewayError for one that they refuse.
+
+        `as_it_is`: one that cannot be changed, and may name no model; what would change it refuses it.
+        """
         if call.policies is not None:
             return
         asked = call.options.policies
@@ -50,10 +73,13 @@ class Policies:
         self._check(call, outcome)
         if outcome.swap is not None:
             outcome = self._swapped(call, current, outcome, models)
-        self._check_model(call, outcome, call.routed or call.model, models)
+        if as_it_is and (call.routed is not None or contradicts(call.body, outcome)):
+            raise BadRequestError("A policy would change this request, which can only be sent as it is.")
+        if call.model or not as_it_is:
+            self._check_model(call, outcome, call.routed or call.model, models)
         call.policies = outcome
         _add_guardrails(call, outcome.guardrails)
-        if outcome.changes_body and call.dialect != "native":
+        if outcome.changes_body and not as_it_is:
             shape(call, outcome)
 
     def follow(self, call: Call, model: str, models: ModelTable) -> Turn | None:
@@ -76,6 +102,21 @@ class Policies:
         call.policies = outcome
         _add_guardrails(call, outcome.guardrails)
         return Turn(model, anew or (outcome.cap, outcome.set) != (before.cap, before.set))
+
+    def of_passed(self, call: Call, group: str, model: str, models: ModelTable) -> Outcome | None:
+        """What holds for a request that is passed through, for the vendor's name of the model or its row's.
+
+        The guardrails are added to the call. Raises GatewayError.
+        """
+        if self.current is None:
+            return None
+        outcome = self.current.for_call(call, model, models)
+        if group:
+            outcome = outcome.and_also(self.current.for_call(call, group, models))
+        self._check(call, outcome)
+        call.policies = outcome
+        _add_guardrails(call, outcome.guardrails)
+        return outcome
 
     def shape(self, call: Call) -> None:
         """Bring a body that was changed since to what the call's policies say."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zoneinfo import ZoneInfoNotFoundError
 
 from tianji_core.config.report import Severity
@@ -87,7 +87,6 @@ class _Builder:
         self._known = known
         self._note = note
         self._parts: dict[str, tuple[Part, str | None]] = {}
-        self._fault: str | None = None
 
     # -- policies ----------------------------------------------------------------------------------------------------
 
@@ -126,9 +125,9 @@ class _Builder:
     def _part(self, draft: PolicyDraft) -> tuple[Part, str | None]:
         """What a policy says itself, made once, so that parts of conditions are the same objects everywhere."""
         if draft.name not in self._parts:
-            self._fault = None
+            self._faults: list[str] = []
             part = self._made_part(draft)
-            fault = None if self._fault is None else f"policy {draft.name!r}: {self._fault}"
+            fault = f"policy {draft.name!r}: {self._faults[0]}" if self._faults else None
             self._parts[draft.name] = (part, fault)
         return self._parts[draft.name]
 
@@ -286,7 +285,7 @@ class _Builder:
         return _hint(name, (*self._known.models.groups, *self._known.models.aliases))
 
     def _wrong(self, path: KeyPath, message: str, hint: str | None = None) -> None:
-        self._fault = self._fault or message
+        self._faults.append(message)
         self._note(path, message, hint)
 
 

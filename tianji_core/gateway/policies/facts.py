@@ -12,8 +12,6 @@ from tianji_core.api.call import Principal
 if TYPE_CHECKING:
     from tianji_core.routing import ModelTable
 
-_NOTHING: Mapping[str, Any] = {}
-
 
 class Who(NamedTuple):
     """The names that a caller is known by."""
@@ -36,9 +34,9 @@ class Facts:
     who: Who = NOBODY
     models: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    metadata: Mapping[str, Any] = _NOTHING
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     said_tags: tuple[str, ...] = ()
-    said_metadata: Mapping[str, Any] = _NOTHING
+    said_metadata: Mapping[str, Any] = field(default_factory=dict)
     now: float = field(default_factory=time.time)
 
     def all_tags(self, said: bool) -> tuple[str, ...]:

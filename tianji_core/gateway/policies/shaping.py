@@ -38,7 +38,8 @@ def shape(call: Call, outcome: Outcome) -> None:
     if call.native is not None:
         names = _NATIVE.get(call.dialect, {})
         # What a vendor would not understand under a name of ours has to go the long way, through the translation.
-        call.native = _with(call.native, {names[n]: v for n, v in changes.items()}) if changes.keys() <= names.keys() else None
+        said = changes.keys() <= names.keys()
+        call.native = _with(call.native, {names[n]: v for n, v in changes.items()}) if said else None
 
 
 def changes_of(body: Body, operation: str, outcome: Outcome) -> dict[str, Any]:
@@ -55,6 +56,11 @@ def changes_of(body: Body, operation: str, outcome: Outcome) -> dict[str, Any]:
         elif _is_for(name, operation, known):
             _cap(body, found, name, most)
     return {name: value for name, value in found.items() if value is not None or body.get(name) is not None}
+
+
+def contradicts(body: Body, outcome: Outcome) -> bool:
+    """Whether a body has parameters that would have to be different."""
+    return any(body.get(name) is not None for name in changes_of(body, "chat", outcome))
 
 
 def _cap(body: Body, found: dict[str, Any], name: str, most: float) -> bool:
