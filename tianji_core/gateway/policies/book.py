@@ -41,6 +41,7 @@ class Policies:
         self.known = known
         self.policies = self._config = tuple(policies)
         self.attachments = self._config_attachments = tuple(attachments)
+        self.config_paths = frozenset([*(draft.path for draft in policies), *(draft.path for draft in attachments)])
         self.current = build(policies, attachments, known, note)
 
     def with_stored(

@@ -111,7 +111,7 @@ class _Builder:
             if parent in names:
                 circle = " → ".join([*names[names.index(parent) :], parent])
                 if parent == draft.name:  # each of a circle finds it; others only lead into it
-                    self._note(path, f"a policy cannot inherit itself: {circle}")
+                    self._note((*draft.path, "inherit"), f"a policy cannot inherit itself: {circle}")
                 return chain[::-1], f"policy {draft.name!r} inherits in a circle: {circle}"
             if parent not in self._drafts:
                 if len(chain) == 1:

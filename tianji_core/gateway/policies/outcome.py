@@ -68,7 +68,7 @@ class Outcome:
             return self
         swap = self if self.swap is not None else other
         return Outcome(
-            {**other.policies, **self.policies},
+            {**self.policies, **{n: why for n, why in other.policies.items() if n not in self.policies}},
             self.guardrails | other.guardrails,
             tuple(dict.fromkeys(self.allow + other.allow)),
             swap.swap,
@@ -103,7 +103,7 @@ def combined(applied: Iterable[Applied], facts: Facts) -> Outcome:
             swap = None if to is None or to in facts.models else (to, each.name)
     allow = [Allowing(each.name, each.effect.allow) for each in ordered if each.effect.allow is not None]
     return Outcome(
-        {each.name: each.reason for each in reversed(ordered)},
+        _reasons(ordered),
         frozenset(guardrails),
         tuple(dict.fromkeys(allow)),
         None if swap is None else swap[0],
@@ -112,6 +112,12 @@ def combined(applied: Iterable[Applied], facts: Facts) -> Outcome:
         fixed,
         next((each.fault for each in ordered if each.fault), None),
     )
+
+
+def _reasons(applied: Iterable[Applied]) -> dict[str, str]:
+    """The policies, those that are attached the most widely first; why one holds is told by its narrowest attachment."""
+    found = sorted(applied, key=lambda each: (each.asked, each.width, each.name, each.reason))
+    return {each.name: each.reason for each in found}
 
 
 def _is_taken_back(guardrail: str, added: Applied, applied: Iterable[Applied]) -> bool:
