@@ -18,6 +18,7 @@ from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
+from tianji_core.gateway import stored_fallbacks
 from tianji_core.gateway.body import check_body, check_models, read_metadata, read_options, read_tags
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
@@ -77,7 +78,10 @@ class Gateway:
         self._transports = transports
         self._stack = AsyncExitStack()
         self._responses: ResponseMemory | None = None
-        self.following = Following(self.store, {"policies": taker(pipeline.policies)})
+        self.following = Following(
+            self.store,
+            {"policies": taker(pipeline.policies), "fallbacks": stored_fallbacks.taker(pipeline.router.fallbacks)},
+        )
 
     @classmethod
     def from_config(

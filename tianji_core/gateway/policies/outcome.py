@@ -115,7 +115,7 @@ def combined(applied: Iterable[Applied], facts: Facts) -> Outcome:
 
 
 def _reasons(applied: Iterable[Applied]) -> dict[str, str]:
-    """The policies, those that are attached the most widely first; why one holds is told by its narrowest attachment."""
+    """The policies, the widest first; why one holds is told by its narrowest attachment."""
     found = sorted(applied, key=lambda each: (each.asked, each.width, each.name, each.reason))
     return {each.name: each.reason for each in found}
 
