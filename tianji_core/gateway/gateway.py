@@ -80,7 +80,7 @@ class Gateway:
         self._responses: ResponseMemory | None = None
         self.following = Following(
             self.store,
-            {"policies": taker(pipeline.policies), "fallbacks": stored_fallbacks.taker(pipeline.router.fallbacks)},
+            {"policies": taker(pipeline.policies), "fallbacks": stored_fallbacks.taker(pipeline.router)},
         )
 
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tianji_core.api.errors import ConflictError
+from tianji_core.gateway.router import Router
 from tianji_core.routing import Fallbacks
 from tianji_core.routing.fallbacks import KINDS, Kind
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 _LIST = "fallback_models"
 
 
-def taker(fallbacks: Fallbacks) -> Callable[[Kept], None]:
-    """What puts stored fallbacks in force."""
+def taker(router: Router) -> Callable[[Kept], None]:
+    """What puts stored fallbacks in force; whether a group has any also says when its last deployment rests."""
+    fallbacks, cooldowns = router.fallbacks, router.stats.cooldowns
 
     def take(kept: Kept) -> None:
         fallbacks.lay({kind: {rule.name: rule.data[_LIST] for rule in kept.of_kind(kind)} for kind in KINDS})
+        cooldowns.rules = replace(cooldowns.rules, with_fallback=fallbacks.helped(router.models.groups))
 
     return take
 

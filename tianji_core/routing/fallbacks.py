@@ -15,6 +15,7 @@ from tianji_core.api.errors import (
     UnsupportedParamsError,
 )
 from tianji_core.api.provider import Body
+from tianji_core.routing.deployment import Deployment
 
 Table = Mapping[str, Sequence[Any]]
 Kind = Literal["general", "context_window", "content_policy"]
@@ -61,8 +62,16 @@ class Fallbacks:
         """The list of this very group; None if it has none of its own."""
         return self._tables[kind].get(group)
 
-    def after(self, error: GatewayError, group: str, from_client: Sequence[Any] | None = None) -> Iterator[Fallback]:
-        """Where to go on after this error, in order.
+    def helped(self, groups: Mapping[str, Sequence[Deployment]]) -> frozenset[str]:
+        """The ids of deployments whose group has somewhere else to go."""
+        return frozenset(
+            d.id for name, rows in groups.items() if any(f.model != name for f in self.after(None, name)) for d in rows
+        )
+
+    def after(
+        self, error: GatewayError | None, group: str, from_client: Sequence[Any] | None = None
+    ) -> Iterator[Fallback]:
+        """Where to go on after this error (None for any that says nothing of the request), in order.
 
         The client's own list comes first. A context-window or content-policy error uses its special list where one
         is configured; a group that this list leaves out has no fallback then. What a guardrail refused stays refused.
@@ -75,7 +84,7 @@ class Fallbacks:
             elif isinstance(target, dict) and isinstance(target.get("model"), str):
                 yield Fallback(target["model"], {k: v for k, v in target.items() if k != "model"})
 
-    def _targets(self, error: GatewayError, group: str, from_client: Sequence[Any] | None) -> Sequence[Any]:
+    def _targets(self, error: GatewayError | None, group: str, from_client: Sequence[Any] | None) -> Sequence[Any]:
         if from_client:
             return from_client
         tables = self._tables
