@@ -7,8 +7,12 @@ import json
 
 import pytest
 
+from tianji_core.api.call import Principal
+from tianji_core.api.errors import GatewayError
 from tianji_core.config import ConfigError
 from tianji_core.gateway import Gateway
+from tianji_core.gateway.call import Call
+from tianji_core.gateway.realtime import sessions
 from tianji_core.testing import Answer
 
 GUARDS = """
@@ -479,3 +483,52 @@ def test_warnings(row):
     assert 'policies.a.models.allow[0]: no model is called "mm"' in told
     assert 'policies.a.condition.models: unknown key. Did you mean "model"?' in told
     assert 'policy_attachments[0]: no scope and nobody named: it holds for all calls. Write scope: "*"' in told
+
+
+@pytest.fixture
+def compiled(row, config_beside):
+    """`compiled(policies, attachments)`: the pipeline of a gateway that has not been started."""
+
+    def make(policies, attachments):
+        config = {"model_list": [row("http://127.0.0.1:1/v1")], "guardrails": [guard()], "policies": policies}
+        return Gateway.from_config(config_beside({**config, "policy_attachments": attachments}, guards=GUARDS)).pipeline
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("policies", "attachments", "message"),
+    [
+        (STRICT, EVERYWHERE, "Guardrails watch over this gateway"),
+        (LIMITED, LOW, "A policy sets parameters"),
+        ({"none": {"models": {"allow": ["x"]}}}, [{"policy": "none", "scope": "*"}], "does not allow model 'm'"),
+    ],
+)
+def test_realtime_sessions_that_nobody_could_look_into(compiled, policies, attachments, message):
+    pipeline = compiled(policies, attachments)
+
+    async def main():
+        await sessions(pipeline).open(Call("realtime", "m", {"model": "m"}))
+
+    with pytest.raises(GatewayError, match=message):
+        asyncio.run(main())
+    assert pipeline.limits.in_flight == 0
+
+
+def test_what_vendors_keep_is_sent_as_it_is_or_not_at_all(compiled):
+    pipeline = compiled({**LIMITED, "none": {"models": {"allow": ["x"]}}}, [*LOW, {"policy": "none", "teams": ["t"]}])
+    pipeline.police_relayed(Call("chat", "", {}))
+    pipeline.police_relayed(Call("chat", "m", {"model": "m", "name": "n"}))
+    with pytest.raises(GatewayError, match="only be sent as it is"):
+        pipeline.police_relayed(Call("chat", "m", {"model": "m", "temperature": 2}))
+    theirs = Principal(team_id="t")
+    pipeline.police_relayed(Call("chat", "", {}, principal=theirs))
+    with pytest.raises(GatewayError, match="does not allow"):
+        pipeline.police_relayed(Call("chat", "m", {"model": "m"}, principal=theirs))
+
+
+def test_a_batch_goes_to_no_vendor_past_a_policy(compiled):
+    call = {"messages": [{"role": "user", "content": "Hi"}]}
+    assert compiled(LIMITED, LOW).watches(Call("chat", "m", call))
+    assert compiled(STRICT, EVERYWHERE).watches(Call("chat", "m", call))
+    assert not compiled(STRICT, [{"policy": "strict", "models": ["other"]}]).watches(Call("chat", "m", call))

@@ -90,9 +90,9 @@ class Policies:
             return Turn(model, False)
         try:
             here = current.for_call(call, model, models)
-            if here.fault is not None:
+            if here.fault is not None or (here.swap is not None and not _may_call(call, here.swap)):
                 return None
-            if here.swap is not None and _may_call(call, here.swap):
+            if here.swap is not None:
                 model = here.swap
                 here = here.and_also(replace(current.for_call(call, model, models), swap=None, swapped_by=None))
             outcome = before.and_also(here)
