@@ -368,6 +368,18 @@ def test_models_of_what_is_passed_through(policed, fake_upstream):
     assert [answer.status for answer in answers] == [200, 403, 403]
 
 
+def test_uploads_that_no_policy_concerns_are_not_held(policed, fake_upstream):
+    fake_upstream.answer(Answer.json({"id": "file"}))
+
+    async def main(client):
+        raw = {**by("a"), "content-type": "application/octet-stream"}
+        return await client.post("/openai_compatible/files", content=b"\0" * 9_000_000, headers=raw)
+
+    limits = {"general_settings": {"max_request_size_mb": 1}}
+    assert policed(main, attachments=[{"policy": "strict", "teams": ["devs"]}], **limits).status == 200
+    assert policed(main, **limits).status == 413
+
+
 # -- others ------------------------------------------------------------------------------------------------------------
 
 

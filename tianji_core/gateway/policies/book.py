@@ -11,7 +11,7 @@ from tianji_core.gateway.call import DEFAULT_OPTIONS, CallOptions
 from tianji_core.gateway.policies.build import AttachmentDraft, Known, Note, PolicyDraft, build
 from tianji_core.gateway.policies.facts import names_of
 from tianji_core.gateway.policies.outcome import Outcome
-from tianji_core.gateway.policies.ruleset import RuleSet
+from tianji_core.gateway.policies.ruleset import LONGEST_NAME, RuleSet
 from tianji_core.gateway.policies.shaping import contradicts, shape
 from tianji_core.telemetry import get_logger
 
@@ -70,6 +70,8 @@ class Policies:
                 raise BadRequestError(f"There is no policy {name!r} that requests may ask for.", param="policies")
         if current is None:
             return
+        if len(call.model) > LONGEST_NAME:  # which an expression in a condition might have to look at
+            raise BadRequestError(f"Invalid model name passed in model={call.model[:60]}….", param="model")
         outcome = current.for_call(call, call.model, models)
         self._check(call, outcome)
         if outcome.swap is not None:
@@ -88,6 +90,8 @@ class Policies:
         current, before = self.current, call.policies
         if current is None or before is None:
             return Turn(model, False)
+        if len(model) > LONGEST_NAME:
+            return None
         try:
             here = current.for_call(call, model, models)
             if here.fault is not None or (here.swap is not None and not _may_call(call, here.swap)):
@@ -104,6 +108,10 @@ class Policies:
         _add_guardrails(call, outcome.guardrails)
         return Turn(model, anew or (outcome.cap, outcome.set) != (before.cap, before.set))
 
+    def concern(self, call: Call) -> bool:
+        """Whether some policy may hold for this caller, whatever the model."""
+        return self.current is not None and self.current.may_hold_for(call.principal)
+
     def of_passed(self, call: Call, group: str, model: str, models: ModelTable) -> Outcome | None:
         """What holds for a request that is passed through, for the vendor's name of the model or its row's.
 
@@ -111,7 +119,7 @@ class Policies:
         """
         if self.current is None:
             return None
-        outcome = self.current.for_call(call, model, models)
+        outcome = self.current.for_call(call, model[:LONGEST_NAME], models)
         if group:
             outcome = outcome.and_also(self.current.for_call(call, group, models))
         self._check(call, outcome)

@@ -16,24 +16,42 @@ class Pattern:
     """A text that names are compared with, whole and in their case; a star stands for any text, also for none."""
 
     text: str
-    _compiled: re.Pattern[str] | None = field(default=None, repr=False, compare=False)
+    _pieces: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """What stands between the stars; nothing if there are none."""
+    _expression: re.Pattern[str] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, text: str, *, expressions: bool = False) -> Pattern:
         """`expressions`: a text that looks like a regular expression is one. Raises re.error for one that is wrong."""
         if expressions and _IS_EXPRESSION.search(text):
-            return cls(text, re.compile(text, re.DOTALL))
-        if STAR not in text:
-            return cls(text)
-        return cls(text, re.compile(".*".join(re.escape(part) for part in text.split(STAR)), re.DOTALL))
+            return cls(text, (), re.compile(text, re.DOTALL))
+        return cls(text, tuple(text.split(STAR)) if STAR in text else ())
 
     @property
     def is_exact(self) -> bool:
         """Whether it stands for one name only."""
-        return self._compiled is None
+        return not self._pieces and self._expression is None
 
     def fits(self, name: str) -> bool:
-        return name == self.text or (self._compiled is not None and self._compiled.fullmatch(name) is not None)
+        if name == self.text:
+            return True
+        if self._expression is not None:
+            return self._expression.fullmatch(name) is not None
+        return bool(self._pieces) and self._fits_pieces(name)
+
+    def _fits_pieces(self, name: str) -> bool:
+        """In one go, for callers choose what is compared here: an expression with several stars could be made slow."""
+        first, *middle, last = self._pieces
+        end = len(name) - len(last)
+        at = len(first)
+        if at > end or not name.startswith(first) or not name.endswith(last):
+            return False
+        for piece in middle:
+            found = name.find(piece, at, end)
+            if found < 0:
+                return False
+            at = found + len(piece)
+        return True
 
 
 @dataclass(frozen=True, slots=True)

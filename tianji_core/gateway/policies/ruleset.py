@@ -12,6 +12,7 @@ from tianji_core.gateway.policies.outcome import Applied, Outcome, combined
 from tianji_core.gateway.policies.rules import KEY, Attachment, Policy
 
 if TYPE_CHECKING:
+    from tianji_core.api.call import Principal
     from tianji_core.gateway.call import Call
     from tianji_core.routing import ModelTable
 
@@ -20,8 +21,8 @@ MOST_PLACES = 4096
 MOST_OUTCOMES = 256
 """Outcomes that are remembered for each, by how the moving parts of conditions came out."""
 
-LONGEST_NAME = 256
-"""Characters of a model's name that is remembered: what clients send may be of any length."""
+LONGEST_NAME = 512
+"""Characters of a model's name: what clients send may be of any length, and is compared and remembered here."""
 
 _BY_KEY = "key's own"
 BY_REQUEST = "request"
@@ -85,6 +86,14 @@ class RuleSet:
             policy = Policy(name, (), fault=f"there is no policy {name!r}")
         return Applied(name, policy.effect(facts, said), reason, width, fault=policy.fault)
 
+    def may_hold_for(self, principal: Principal) -> bool:
+        """Whether some attachment is for this caller, for one model or another, or his key names policies."""
+        who = who_is(principal)
+        return bool(own_policies(principal)) or any(
+            (each.keys is None or each.keys.fit(who.keys)) and (each.teams is None or each.teams.fit(who.teams))
+            for each in self.attachments
+        )
+
     # -- for calls ---------------------------------------------------------------------------------------------------
 
     def for_call(self, call: Call, model: str, models: ModelTable) -> Outcome:
@@ -137,10 +146,9 @@ class RuleSet:
             for part in policy.parts if policy is not None else ():
                 moving.update((id(each), each) for each in part.condition.moving)
         place = _Place(who, models, tuple(moving.values()))
-        if len(models[0]) <= LONGEST_NAME:
-            if len(self._places) >= MOST_PLACES:
-                self._places.clear()
-            self._places[key] = place
+        if len(self._places) >= MOST_PLACES:
+            self._places.clear()
+        self._places[key] = place
         return place
 
 

@@ -189,7 +189,7 @@ class _Exchange:
         pipeline = serving.gateway.pipeline
         signs = (await self._place.rows())[0].provider.pass_through_signs
         # Which policies hold depends on the model, and that may stand in the body.
-        judged = bool(pipeline.guardrails.stages(call)) or pipeline.policies.current is not None
+        judged = bool(pipeline.guardrails.stages(call)) or pipeline.policies.concern(call)
         whole = signs or judged or bool(call.principal.models)
         limit = serving.max_request_bytes if whole else int(general.max_pass_through_size_mb * 1024 * 1024)
         incoming = Incoming(self._receive, self._headers, limit, ended)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tianji_core.gateway.policies.conditions import HasValue
 from tianji_core.gateway.policies.facts import Facts
@@ -52,7 +55,7 @@ def at(text, zone="UTC"):
 
 
 @pytest.mark.parametrize(
-    ("window", "time", "zone", "holds"),
+    ("window", "when", "zone", "holds"),
     [
         ((range(5), 540, 1020, "UTC"), "2026-03-02 09:00", "UTC", True),  # a Monday
         ((range(5), 540, 1020, "UTC"), "2026-03-02 08:59", "UTC", False),
@@ -68,10 +71,10 @@ def at(text, zone="UTC"):
         (([6], 120, 180, "Europe/Berlin"), "2026-10-25 02:30", "Europe/Berlin", True),  # an hour that comes twice
     ],
 )
-def test_windows(window, time, zone, holds):
+def test_windows(window, when, zone, holds):
     made = Window(*window)
-    assert made.holds(at(time, zone)) is holds
-    assert made.holds(at(time, zone) + 1) is holds  # within the same minute, from memory
+    assert made.holds(at(when, zone)) is holds
+    assert made.holds(at(when, zone) + 1) is holds  # within the same minute, from memory
 
 
 def test_an_hour_that_comes_twice_counts_twice():
@@ -108,3 +111,16 @@ def test_metadata_inside_of_objects():
     assert HasValue("a.b", (1,)).holds(Facts(metadata={"a.b": 1}), False)
     assert not HasValue("a.b", (1,)).holds(Facts(metadata={"a": [1]}), False)
     assert not HasValue("a", (1,)).holds(Facts(metadata={"a": True}), False)
+
+
+@given(st.text("ab*", max_size=6), st.text("ab", max_size=8))
+def test_stars_are_what_they_are_as_an_expression(text, name):
+    expression = ".*".join(map(re.escape, text.split("*")))
+    assert Pattern.of(text).fits(name) == (re.fullmatch(expression, name) is not None)
+
+
+def test_long_names_are_compared_quickly():
+    pattern = Pattern.of("*a*a*a*a*b")
+    started = time.perf_counter()
+    assert not pattern.fits("a" * 200_000)
+    assert time.perf_counter() - started < 0.5
