@@ -544,3 +544,19 @@ def test_a_batch_goes_to_no_vendor_past_a_policy(compiled):
     assert compiled(LIMITED, LOW).watches(Call("chat", "m", call))
     assert compiled(STRICT, EVERYWHERE).watches(Call("chat", "m", call))
     assert not compiled(STRICT, [{"policy": "strict", "models": ["other"]}]).watches(Call("chat", "m", call))
+
+
+def test_what_holds_for_one_fallback_does_not_for_the_next(policed, fake_upstream):
+    fake_upstream.answer(Answer.chat())
+    policies = {"only": {"models": {"allow": ["dead-2", "dead"]}}}
+    more = [
+        {"model_name": "dead-2", "litellm_params": {"model": "openai_compatible/x", "api_base": "http://127.0.0.1:1"}}
+    ]
+
+    async def main(client):
+        return await client.chat("dead", headers=by("a"), fallbacks=["dead-2", "m"])
+
+    answer = policed(main, policies, [{"policy": "only", "models": ["dead-2"]}], model_list=more)
+    assert answer.status == 200
+    assert answer.headers["x-litellm-model-group"] == "m"
+    assert "x-litellm-applied-policies" not in answer.headers

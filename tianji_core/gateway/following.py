@@ -18,6 +18,8 @@ log = get_logger("tianji.rules")
 
 LOOK_EVERY = 3.0
 """Seconds between two looks for what other replicas have changed, give or take half: one small query."""
+SELDOM = 30.0
+"""The same while the store is away."""
 
 
 class Following:
@@ -42,11 +44,11 @@ class Following:
         await self.look()
         self._task = asyncio.get_running_loop().create_task(self._follow())
 
-    async def look(self) -> None:
-        """See whether something has changed. A store that is away, or that nobody has needed yet, has nothing new."""
+    async def look(self) -> bool:
+        """See whether something has changed; False if the store is away, which has been logged then."""
         if not self._store.in_use:
-            return
-        with suppress(StoreUnavailableError):  # which has been logged
+            return True
+        try:
             opened = await self._store.ready()
             revisions = await opened.rules.revisions()
             for family in self._takers:
@@ -54,6 +56,9 @@ class Following:
                 if seen is None or seen.revision != revisions[family]:
                     async with self._turn:
                         self._take(family, await opened.rules.read(family))
+        except StoreUnavailableError:
+            return False
+        return True
 
     async def change(self, family: Family, change: Callable[[Kept], tuple[Rule, ...]]) -> Kept:
         """Change the rules of a family, here at once and for all. Raises StoreUnavailableError, and what `change`
@@ -80,12 +85,15 @@ class Following:
             self._task = None
 
     async def _follow(self) -> None:
+        pause = LOOK_EVERY
         while True:
-            await asyncio.sleep(LOOK_EVERY * (0.5 + random.random()))  # noqa: S311 - nothing secret
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - nothing secret
             try:
-                await self.look()
+                answers = await self.look()
             except Exception as error:  # a defect must not end this: the next change would not be seen
                 log.error("rules cannot be read", error=repr(error))
+                answers = False
+            pause = LOOK_EVERY if answers else min(2 * pause, SELDOM)
 
     def _take(self, family: Family, kept: Kept) -> None:
         seen = self._seen.get(family)

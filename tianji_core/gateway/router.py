@@ -79,12 +79,12 @@ class Router:
             if call.options.disable_fallbacks:
                 raise
             last = error
-        body = call.body
+        body, policies = call.body, call.policies
         for fallback in self.fallbacks.after(last, asked, call.options.fallbacks):
             if fallback.model in tried or call.fallbacks >= self.fallbacks.limit:
                 continue
             tried.add(fallback.model)
-            turn = tries.policies.follow(call, fallback.model, self.models)
+            turn = tries.policies.follow(call, policies, fallback.model, self.models)
             if turn is None or (turn.model in tried and turn.model != fallback.model):
                 continue
             tried.add(turn.model)

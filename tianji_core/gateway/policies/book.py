@@ -85,9 +85,12 @@ class Policies:
         if outcome.changes_body and not as_it_is:
             shape(call, outcome)
 
-    def follow(self, call: Call, model: str, models: ModelTable) -> Turn | None:
-        """What policies say of a fallback to this model; None if they do not allow it."""
-        current, before = self.current, call.policies
+    def follow(self, call: Call, before: Outcome | None, model: str, models: ModelTable) -> Turn | None:
+        """What policies say of a fallback to this model; None if they do not allow it.
+
+        `before` is what held for the call when it was first judged.
+        """
+        current = self.current
         if current is None or before is None:
             return Turn(model, False)
         if len(model) > LONGEST_NAME:

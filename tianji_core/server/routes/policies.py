@@ -12,23 +12,17 @@ from starlette.responses import JSONResponse, Response
 
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, NotFoundError
+from tianji_core.gateway.policies import shown
 from tianji_core.gateway.policies.book import Policies
-from tianji_core.gateway.policies.build import AttachmentDraft, PolicyDraft
 from tianji_core.gateway.policies.facts import Facts, Who, names_of
+from tianji_core.gateway.policies.shown import GUARDRAILS
 from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 
 if TYPE_CHECKING:
-    from tianji_core.config.schema.base import Block
     from tianji_core.gateway.policies.stored import Changes, Written
     from tianji_core.server.app import App
-    from tianji_core.store.rules import Kept, Rule
-
-_PLAIN = ("inherit", "description", "condition", "models", "params", "requestable")
-"""Members of a policy that are the same in the config and here."""
-_ATTACHED = ("scope", "teams", "keys", "models", "tags", "priority", "default", "mandatory")
-_LISTS = ("teams", "keys", "models", "tags")
-_GUARDRAILS = {"guardrails_add": "add", "guardrails_remove": "remove"}
+    from tianji_core.store.rules import Kept
 
 
 def routes(app: App) -> list[GuardedRoute]:
@@ -49,8 +43,8 @@ def routes(app: App) -> list[GuardedRoute]:
 
     async def list_policies(request: Request) -> Response:
         kept = await changes().kept()
-        found = [_of_config(draft) for draft in policies().policies if draft.source == "config"]
-        found += [_policy(rule) for rule in kept.of_kind("policy")]
+        found = [shown.policy_of_config(draft) for draft in policies().policies if draft.source == "config"]
+        found += [shown.policy(rule) for rule in kept.of_kind("policy")]
         return JSONResponse({"policies": found, "total_count": len(found)})
 
     async def create(request: Request) -> Response:
@@ -58,7 +52,7 @@ def routes(app: App) -> list[GuardedRoute]:
         name = body.pop("policy_name", None)
         if not isinstance(name, str):
             raise BadRequestError("policy_name must be a string.", param="policy_name")
-        return _written(_policy, await changes().create(name, _members({}, body), _who(request)))
+        return _written(shown.policy, await changes().create(name, _members({}, body), _who(request)))
 
     async def get(request: Request) -> Response:
         return JSONResponse(_found(policies(), await changes().kept(), request.path_params["policy_id"]))
@@ -69,23 +63,23 @@ def routes(app: App) -> list[GuardedRoute]:
         if name is not None and not isinstance(name, str):
             raise BadRequestError("policy_name must be a string.", param="policy_name")
         key, by = request.path_params["policy_id"], _who(request)
-        return _written(_policy, await changes().update(key, name, lambda present: _members(present, body), by))
+        return _written(shown.policy, await changes().update(key, name, lambda present: _members(present, body), by))
 
     async def delete(request: Request) -> Response:
         gone = await changes().delete(request.path_params["policy_id"])
         return JSONResponse({"message": f"Policy {gone.name} deleted successfully"})
 
     async def resolved(request: Request) -> Response:
-        shown = _found(policies(), await changes().kept(), request.path_params["policy_id"])
+        said = _found(policies(), await changes().kept(), request.path_params["policy_id"])
         rules = policies().current
-        policy = rules.policies.get(shown["policy_name"]) if rules is not None else None
+        policy = rules.policies.get(said["policy_name"]) if rules is not None else None
         if policy is None:
-            raise NotFoundError(f"There is no policy {shown['policy_name']!r}.")
+            raise NotFoundError(f"There is no policy {said['policy_name']!r}.")
         from tianji_core.gateway.policies.rules import flattened
 
         return JSONResponse(
             {
-                "policy_id": shown["policy_id"],
+                "policy_id": said["policy_id"],
                 "policy_name": policy.name,
                 "resolved_guardrails": list(flattened(policy.parts).add),
                 "inheritance_chain": [part.name for part in policy.parts],
@@ -94,29 +88,29 @@ def routes(app: App) -> list[GuardedRoute]:
 
     async def list_attachments(request: Request) -> Response:
         kept = await changes().kept()
-        found = [_attachment_of_config(draft) for draft in policies().attachments if draft.source == "config"]
-        found += [_attachment(rule) for rule in kept.of_kind("attachment")]
+        found = [shown.attachment_of_config(draft) for draft in policies().attachments if draft.source == "config"]
+        found += [shown.attachment(rule) for rule in kept.of_kind("attachment")]
         return JSONResponse({"attachments": found, "total_count": len(found)})
 
     async def attach(request: Request) -> Response:
         body = await body_of(request)
-        return _written(_attachment, await changes().attach(_attaching({}, body), _who(request)))
+        return _written(shown.attachment, await changes().attach(_attaching({}, body), _who(request)))
 
     async def get_attachment(request: Request) -> Response:
         key = request.path_params["attachment_id"]
         for draft in policies().attachments:
             if draft.id == key and draft.source == "config":
-                return JSONResponse(_attachment_of_config(draft))
+                return JSONResponse(shown.attachment_of_config(draft))
         for rule in (await changes().kept()).of_kind("attachment"):
             if rule.id == key:
-                return JSONResponse(_attachment(rule))
+                return JSONResponse(shown.attachment(rule))
         raise NotFoundError(f"There is no attachment {key!r}.")
 
     async def change_attachment(request: Request) -> Response:
         body = await body_of(request)
         key, by = request.path_params["attachment_id"], _who(request)
         return _written(
-            _attachment, await changes().change_attachment(key, lambda present: _attaching(present, body), by)
+            shown.attachment, await changes().change_attachment(key, lambda present: _attaching(present, body), by)
         )
 
     async def detach(request: Request) -> Response:
@@ -191,7 +185,7 @@ def _members(present: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]
     if given is not None and not isinstance(given, dict):
         raise BadRequestError("guardrails must be an object with add and remove.", param="guardrails")
     guardrails.update(given or {})
-    for theirs, ours in _GUARDRAILS.items():
+    for theirs, ours in GUARDRAILS.items():
         if theirs in asked:
             guardrails[ours] = asked.pop(theirs) or []
     return {**present, **asked, "guardrails": guardrails}
@@ -253,89 +247,18 @@ def _time(body: Mapping[str, Any]) -> float:
 # -- out -------------------------------------------------------------------------------------------------------------
 
 
-def _shown(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    guardrails = data.get("guardrails") or {}
-    return {
-        "policy_name": name,
-        **{member: data.get(member) for member in _PLAIN},
-        "requestable": bool(data.get("requestable")),
-        **{theirs: _list(guardrails.get(ours)) for theirs, ours in _GUARDRAILS.items()},
-    }
-
-
-def _policy(rule: Rule) -> dict[str, Any]:
-    return {"policy_id": rule.id, **_shown(rule.name, rule.data), "source": "database", **_history(rule)}
-
-
-def _of_config(draft: PolicyDraft) -> dict[str, Any]:
-    return {"policy_id": draft.name, **_shown(draft.name, _plain(draft.block)), "source": "config", **_NO_HISTORY}
-
-
-def _shown_attachment(policy: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: data.get(name) for name in _ATTACHED}
-    found.update((name, _list(found[name])) for name in _LISTS)
-    return {
-        "policy_name": policy,
-        **found,
-        "priority": found["priority"] or 0,
-        "default": bool(found["default"]),
-        "mandatory": bool(found["mandatory"]),
-    }
-
-
-def _attachment(rule: Rule) -> dict[str, Any]:
-    shown = _shown_attachment(rule.data["policy"], rule.data)
-    return {"attachment_id": rule.id, **shown, "source": "database", **_history(rule)}
-
-
-def _attachment_of_config(draft: AttachmentDraft) -> dict[str, Any]:
-    shown = _shown_attachment(draft.block.policy, _plain(draft.block))
-    return {"attachment_id": draft.id, **shown, "source": "config", **_NO_HISTORY}
-
-
 def _found(policies: Policies, kept: Kept, key: str) -> dict[str, Any]:
     """A policy by id or name. Raises NotFoundError."""
     for draft in policies.policies:
         if draft.name == key and draft.source == "config":
-            return _of_config(draft)
+            return shown.policy_of_config(draft)
     stored = kept.of_kind("policy")
     rule = next((r for r in stored if r.id == key), None) or next((r for r in stored if r.name == key), None)
     if rule is None:
         raise NotFoundError(f"There is no policy {key!r}.")
-    return _policy(rule)
-
-
-def _plain(block: Block) -> dict[str, Any]:
-    """What the config says in a block, without defaults. Aliases of keys are no secrets, whatever they are called."""
-    plain: dict[str, Any] = _shown_texts(block.model_dump(exclude_unset=True))
-    return plain
-
-
-def _shown_texts(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _shown_texts(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_shown_texts(item) for item in value]
-    return "".join(value) if isinstance(value, str) else value
-
-
-def _list(value: Any) -> list[Any]:
-    """A list; the config lets one name stand for a list of one."""
-    return [value] if isinstance(value, str) else list(value or ())
-
-
-_NO_HISTORY = dict.fromkeys(("created_at", "updated_at", "created_by", "updated_by"))
-
-
-def _history(rule: Rule) -> dict[str, Any]:
-    return {
-        "created_at": datetime.fromtimestamp(rule.created_at, UTC).isoformat(),
-        "updated_at": datetime.fromtimestamp(rule.updated_at, UTC).isoformat(),
-        "created_by": rule.created_by,
-        "updated_by": rule.updated_by,
-    }
+    return shown.policy(rule)
 
 
 def _written(show: Any, written: Written) -> Response:
-    shown = show(written.rule)
-    return JSONResponse({**shown, "warnings": written.warnings} if written.warnings else shown)
+    said = show(written.rule)
+    return JSONResponse({**said, "warnings": written.warnings} if written.warnings else said)
