@@ -31,6 +31,15 @@ from tianji_core.config.schema import (  # noqa: E402
 from tianji_core.config.schema.base import About  # noqa: E402
 from tianji_core.config.schema.cache_params import CacheParams  # noqa: E402
 from tianji_core.config.schema.litellm_settings import CustomProvider  # noqa: E402
+from tianji_core.config.schema.policies import (  # noqa: E402
+    Policy,
+    PolicyAttachment,
+    PolicyCondition,
+    PolicyGuardrails,
+    PolicyModels,
+    PolicyParams,
+    PolicyTime,
+)
 from tianji_core.config.schema.types import Kind  # noqa: E402
 from tianji_core.config.schema.vendor_settings import AssistantSettings, VendorRow  # noqa: E402
 
@@ -49,6 +58,13 @@ BLOCKS: tuple[tuple[str, type[Block]], ...] = (
     ("general_settings", GeneralSettings),
     ("guardrails[]", Guardrail),
     ("guardrails[].litellm_params", GuardrailParams),
+    ("policies.<name>", Policy),
+    ("policies.<name>.guardrails", PolicyGuardrails),
+    ("policies.<name>.models", PolicyModels),
+    ("policies.<name>.params", PolicyParams),
+    ("policies.<name>.condition", PolicyCondition),
+    ("policies.<name>.condition.time", PolicyTime),
+    ("policy_attachments[]", PolicyAttachment),
     ("credential_list[]", Credential),
     ("files_settings[], finetune_settings[]", VendorRow),
     ("assistant_settings", AssistantSettings),

@@ -78,6 +78,8 @@ class CallRecord:
     """None without `usage`; what is not the vendor's has `estimated` in its usage too."""
     cost: float | None = None
     """In US dollars, where the config itself says what a call costs (`cost_per_request`)."""
+    policies: tuple[str, ...] = ()
+    """The policies that held for the call."""
 
     @property
     def duration(self) -> float:

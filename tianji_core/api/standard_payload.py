@@ -180,6 +180,7 @@ def _metadata(record: CallRecord, usage: dict[str, Any] | None) -> dict[str, Any
         "requester_ip_address": record.client,
         "requester_metadata": dict(record.metadata),
         "applied_guardrails": list(record.guardrails),
+        "applied_policies": list(record.policies),
         "usage_object": usage,
         **_UNKNOWN_CALLER,
     }

@@ -18,6 +18,8 @@ from tianji_core.config.schema import (
 )
 from tianji_core.config.schema.base import match
 
+ONE_OR_MORE = "block or list of blocks"
+"""The kind of a list that one mapping alone may stand for."""
 NOT_HONOURED = "known, not honoured yet"
 
 # Where a key may have been meant to stand.
@@ -55,14 +57,19 @@ def _check_field(model: type[Block], name: str, value: Any, warn: Warn, path: Pa
     said = keys_of(model)[name]
     if not said.honoured and not _changes_nothing(model, name, value):
         warn("not-honoured", path, NOT_HONOURED, None)
-    inner, listed = block_of(model, name)
+    inner, several = block_of(model, name)
     if inner is None:
         return
-    if not listed:
+    if several is list and isinstance(value, dict) and said.kind == ONE_OR_MORE:
         check_keys(value, warn, inner, path)
-        return
-    for index, item in enumerate(value if isinstance(value, list) else ()):
-        check_keys(item, warn, inner, (*path, index))
+    elif several is dict and isinstance(value, dict):
+        for key, item in value.items():
+            check_keys(item, warn, inner, (*path, key))
+    elif several is list and isinstance(value, list):
+        for index, item in enumerate(value):
+            check_keys(item, warn, inner, (*path, index))
+    elif several is None:
+        check_keys(value, warn, inner, path)
 
 
 def _changes_nothing(model: type[Block], name: str, value: Any) -> bool:
@@ -103,15 +110,17 @@ def homes(name: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=512)
-def block_of(model: type[Block], name: str) -> tuple[type[Block] | None, bool]:
-    """The block that a field holds, if any, and whether it holds a list of them."""
+def block_of(model: type[Block], name: str) -> tuple[type[Block] | None, type | None]:
+    """The block that a field holds, if any, and in what, if there may be several: list or dict."""
     if name not in model.model_fields:
-        return None, False
+        return None, None
     annotation = model.model_fields[name].annotation
-    if get_origin(annotation) is list:
-        (annotation,) = get_args(annotation)
-        return (annotation, True) if _is_block(annotation) else (None, True)
-    return (annotation, False) if _is_block(annotation) else (None, False)
+    several = get_origin(annotation)
+    if several in (list, dict):
+        annotation = get_args(annotation)[-1]
+    else:
+        several = None
+    return (annotation if _is_block(annotation) else None), several
 
 
 def _is_block(annotation: Any) -> TypeGuard[type[Block]]:

@@ -110,6 +110,9 @@ OWN = frozenset(
 MAX_CLIENT_RETRIES = 10
 """A client that could ask for any number would decide how much load a failing vendor gets."""
 
+MAX_POLICIES = 32
+"""Policies that one request may ask for."""
+
 MAX_DROPPED = 32
 """Paths in one request's `additional_drop_params`: each is a walk through the body."""
 
@@ -143,6 +146,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "n": (int,),
     "num_retries": (int,),
     "parallel_tool_calls": _FLAG,
+    "policies": _LIST,
     "presence_penalty": _NUMBER,
     "response_format": _OBJECT,
     "seed": (int,),
@@ -298,7 +302,16 @@ def read_options(body: Body) -> CallOptions:
         dropped=_dropped(body),
         allowed_params=frozenset(n for n in body.get("allowed_openai_params") or () if isinstance(n, str)),
         guardrails=frozenset(names),
+        policies=_policies(body) if body.get("policies") else (),
     )
+
+
+def _policies(body: Body) -> tuple[str, ...]:
+    """The policies that the body asks for, each once. Raises BadRequestError."""
+    names = body["policies"]
+    if len(names) > MAX_POLICIES or not all(isinstance(name, str) for name in names):
+        raise BadRequestError(f"policies must be at most {MAX_POLICIES} names.", param="policies")
+    return tuple(sorted(set(names)))
 
 
 def check_models(principal: Principal, model: str, options: CallOptions) -> None:

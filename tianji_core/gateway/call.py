@@ -15,6 +15,7 @@ from tianji_core.api.provider import Body, Operation
 
 if TYPE_CHECKING:
     from tianji_core.gateway.objects.prompts import PromptFiles
+    from tianji_core.gateway.policies import Outcome
     from tianji_core.routing import Deployment
     from tianji_core.translate.surfaces.contract import Surface
 
@@ -33,6 +34,8 @@ class CallOptions:
     """Places of the body to leave out, as `tianji_core.gateway.paths` reads them."""
     allowed_params: frozenset[str] = frozenset()
     guardrails: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = ()
+    """Policies that the request asks for."""
 
     def patience(self, *, stream: bool) -> float | None:
         """The seconds that the client gives the whole call; None if it does not say."""
@@ -104,6 +107,10 @@ class Call:
     prompt_tokens: int | None = None
     """The prompt's tokens, or more than it can have, where routing has looked."""
     guardrails: list[str] = field(default_factory=list)
+    policies: Outcome | None = None
+    """What the policies for this call come to; None before they are applied, and where there are none."""
+    routed: str | None = None
+    """The model to begin with, where a policy has another one answer than was asked for."""
 
     # What the answer adds.
     usage: Mapping[str, Any] | None = None

@@ -27,6 +27,8 @@ from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
 from tianji_core.gateway.limits import Limits
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
+from tianji_core.gateway.policies import Policies
+from tianji_core.gateway.policies.build import Known, drafts_of
 from tianji_core.routing import Deployment, ModelTable, SimpleShuffle, Stats
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
@@ -75,6 +77,7 @@ class Compiler:
         auth = self._auth_backends()
         aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
         models = ModelTable(deployments, aliases)
+        policies = self._policies(models)
         routing = RouterBuilder(self, models, strategy)
         self.database = self._database()
         before = self._predecessor
@@ -87,6 +90,7 @@ class Compiler:
             router=router,
             guardrails=guardrails,
             callbacks=callbacks,
+            policies=policies,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
             counts_tokens=not self.config.litellm_settings.disable_token_counter,
@@ -187,6 +191,20 @@ class Compiler:
             kept = frozenset(stage for stage in stages if stage in made.stages)
             active.append(ActiveGuardrail(row.guardrail_name, made, kept, params.default_on))
         return GuardrailChain(active)
+
+    def _policies(self, models: ModelTable) -> Policies:
+        rows = self.config.guardrails
+        known = Known(
+            frozenset(row.guardrail_name for row in rows),
+            frozenset(row.guardrail_name for row in rows if row.litellm_params.default_on),
+            models,
+        )
+        return Policies(*drafts_of(self.config.policies, self.config.policy_attachments), known, self._policy_problem)
+
+    def _policy_problem(
+        self, path: KeyPath, message: str, hint: str | None = None, *, severity: Severity = "error"
+    ) -> None:
+        self.problem(path, message, hint, severity=severity, kind="policy")
 
     def _callbacks(self) -> CallbackDispatcher:
         settings = self.config.litellm_settings

@@ -102,12 +102,7 @@ class RouterBuilder:
             allowed_fails=router.allowed_fails,
             allowed_by_error=self._by_error(("allowed_fails_policy",), router.allowed_fails_policy, "AllowedFails"),
             peers=peers,
-            with_fallback=frozenset(
-                d.id
-                for name, rows in groups.items()
-                if any(f.model != name for f in fallbacks.after(None, name))
-                for d in rows
-            ),
+            with_fallback=fallbacks.helped(groups),
         )
 
     def _retries(self) -> RetryPolicy:

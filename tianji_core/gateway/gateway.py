@@ -18,11 +18,14 @@ from tianji_core.api.http import Network
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
+from tianji_core.gateway import stored_fallbacks
 from tianji_core.gateway.body import check_body, check_models, read_metadata, read_options, read_tags
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
 from tianji_core.gateway.dialects import to_normal_form
+from tianji_core.gateway.following import Following
 from tianji_core.gateway.pipeline import Pipeline
+from tianji_core.gateway.policies.stored import taker
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
 from tianji_core.store import Store, StoreUnavailableError
@@ -75,6 +78,10 @@ class Gateway:
         self._transports = transports
         self._stack = AsyncExitStack()
         self._responses: ResponseMemory | None = None
+        self.following = Following(
+            self.store,
+            {"policies": taker(pipeline.policies), "fallbacks": stored_fallbacks.taker(pipeline.router)},
+        )
 
     @classmethod
     def from_config(
@@ -107,6 +114,8 @@ class Gateway:
         else:
             store = Store(compiler.database)
         gateway = cls(loaded, registry, *parts, store)
+        if predecessor is not None:
+            gateway.following.begin_with(predecessor.following)
         gateway._passing = compiler.passing
         gateway.vendors = compiler.vendors
         return gateway
@@ -162,6 +171,7 @@ class Gateway:
         """Start what runs beside the calls; needs a running loop."""
         self.pipeline.callbacks.start()
         await self.store.start()
+        await self.following.start()
         await self.resume()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
@@ -189,11 +199,13 @@ class Gateway:
 
     async def retire(self) -> None:
         """Another gateway has taken this one's place: begin nothing more in the background, end what is under way."""
+        await self.following.aclose()
         if "batches" in self.__dict__:
             await self.batches.runner.aclose(None)
 
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
+        await self.following.aclose()
         if "batches" in self.__dict__:
             await self.batches.runner.aclose()
         if self._responses is not None:

@@ -18,6 +18,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
 from tianji_core.gateway.native import NativeAttempt, speaks_natively
+from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.records import make_record
 from tianji_core.gateway.reply import HeldStream, Reply, StreamReply
 from tianji_core.gateway.router import Router
@@ -41,6 +42,7 @@ class Pipeline:
     guardrails: GuardrailChain
     callbacks: CallbackDispatcher
     limits: Limits
+    policies: Policies
     keeps_content: bool = True
     """Whether prompts and answers may go into records (`turn_off_message_logging` says no)."""
     max_response_bytes: int = 64 * 1024 * 1024
@@ -54,6 +56,8 @@ class Pipeline:
         """
         reservation = self.limits.reserve(call)
         try:
+            if self.policies.current is not None or call.options.policies:
+                self.policies.apply(call, self.models)
             await self.guardrails.before(call)
             if call.kept is not None:
                 await call.kept.find(call)
@@ -79,6 +83,14 @@ class Pipeline:
             raise failure from error
         self._finish(call, None, reservation)
         return reply
+
+    def watches(self, call: Call) -> bool:
+        """Whether a guardrail has to see this call or a policy changes it: then `run` is the only way to a vendor."""
+        return self.policies.changes(call, self.models) or any(g.applies(call) for g in self.guardrails.all)
+
+    def police_relayed(self, call: Call) -> None:
+        """Apply policies to what a vendor keeps for a caller, which goes there as it is. Raises GatewayError."""
+        self.policies.apply(call, self.models, as_it_is=True)
 
     # -- routing -------------------------------------------------------------------------------------------------
 

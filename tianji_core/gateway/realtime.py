@@ -247,15 +247,27 @@ class SessionAttempt(Attempt):
 class Sessions(Pipeline):
     """The pipeline, for sessions."""
 
+    unguarded: bool = False
+    """Whether sessions are opened although nobody can read what is said in them."""
+
     async def open(self, call: Call) -> Session:
         """Open a session. Raises GatewayError; then the call is already written down."""
-        if any(guardrail.applies(call) for guardrail in self.guardrails.all):
-            error = BadRequestError("Guardrails watch over this gateway, and realtime sessions are none they can read.")
+        try:
+            self._check(call)
+        except GatewayError as error:
             self._finish(call, error, self.limits.reserve(call))
-            raise error
+            raise
         session = await self.run(call)
         assert isinstance(session, Session)  # noqa: S101 - see attempt
         return session
+
+    def _check(self, call: Call) -> None:
+        """Raises GatewayError for a session that somebody would have to look into."""
+        self.policies.apply(call, self.models)
+        if any(guardrail.applies(call) for guardrail in self.guardrails.all):
+            raise BadRequestError("Guardrails watch over this gateway, and realtime sessions are none they can read.")
+        if call.policies is not None and call.policies.changes_body and not self.unguarded:
+            raise BadRequestError("A policy sets parameters of this call, and those of realtime sessions are not seen.")
 
     async def attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
         stats = OpeningStats(self.stats)
@@ -270,4 +282,4 @@ def sessions(pipeline: Pipeline, *, unguarded: bool = False) -> Sessions:
     parts = {field.name: getattr(pipeline, field.name) for field in fields(pipeline)}
     if unguarded:
         parts["guardrails"] = GuardrailChain(())
-    return Sessions(**parts)
+    return Sessions(**parts, unguarded=unguarded)

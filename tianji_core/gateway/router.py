@@ -19,6 +19,7 @@ from tianji_core.api.errors import (
 from tianji_core.gateway.body import overridden
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
+from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.prompt_tokens import most_tokens
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.routing import (
@@ -41,6 +42,8 @@ class Tries(Protocol):
 
     @property
     def guardrails(self) -> GuardrailChain: ...
+    @property
+    def policies(self) -> Policies: ...
     async def attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply: ...
 
 
@@ -76,7 +79,7 @@ class Router:
             patience = self.patience
         if patience is not None:
             call.deadline = call.started + patience
-        asked = call.model
+        asked = call.routed or call.model
         tried = {asked}
         try:
             return await self._try_group(call, asked, tries, asked, tried)
@@ -84,22 +87,28 @@ class Router:
             if call.options.disable_fallbacks:
                 raise
             first = error
-        body = call.body
+        body, policies = call.body, call.policies
         for fallback in self.fallbacks.after(first, asked, call.options.fallbacks):
             if fallback.model in tried or call.fallbacks >= self.fallbacks.limit:
                 continue
             tried.add(fallback.model)
+            turn = tries.policies.follow(call, policies, fallback.model, self.models)
+            if turn is None or (turn.model in tried and turn.model != fallback.model):
+                continue
+            tried.add(turn.model)
             call.fallbacks += 1
             call.body = body
             try:
-                if not fallback.overrides:
-                    return await self._try_group(call, fallback.model, tries, asked, tried)
-                # Nobody has judged this body yet.
-                call.body = overridden(body, fallback.overrides, call.operation)
-                call.native = None
-                call.prompt_tokens = None
+                if not fallback.overrides and not turn.is_new:
+                    return await self._try_group(call, turn.model, tries, asked, tried)
+                # Nobody has judged this body yet, or not all who have to.
+                if fallback.overrides:
+                    call.body = overridden(body, fallback.overrides, call.operation)
+                    call.native = None
+                    call.prompt_tokens = None
+                tries.policies.shape(call)
                 await tries.guardrails.before(call)
-                further = self._try_group(call, fallback.model, tries, asked, tried)
+                further = self._try_group(call, turn.model, tries, asked, tried)
                 return await tries.guardrails.during(call, further)
             except GuardrailBlockedError:
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from tianji_core.api.errors import (
     ContentPolicyViolationError,
@@ -15,8 +15,12 @@ from tianji_core.api.errors import (
     UnsupportedParamsError,
 )
 from tianji_core.api.provider import Body
+from tianji_core.routing.deployment import Deployment
 
-Table = Mapping[str, Sequence[str]]
+Table = Mapping[str, Sequence[Any]]
+Kind = Literal["general", "context_window", "content_policy"]
+"""What a list is for: any error, or one that has lists of its own."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
 DEFAULT = "*"
 
 
@@ -28,14 +32,41 @@ class Fallback:
     overrides: Body = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
 class Fallbacks:
-    """The fallback lists of the config, by group; the key `*` stands for every group without a list of its own."""
+    """The fallback lists, by group; the key `*` stands for every group without a list of its own.
 
-    general: Table = field(default_factory=dict)
-    context_window: Table = field(default_factory=dict)
-    content_policy: Table = field(default_factory=dict)
-    limit: int = 5
+    Those of the config stay; others can be laid beside them while calls are under way.
+    """
+
+    def __init__(
+        self,
+        general: Table | None = None,
+        context_window: Table | None = None,
+        content_policy: Table | None = None,
+        limit: int = 5,
+    ) -> None:
+        self.config: Mapping[Kind, Table] = {
+            "general": general or {},
+            "context_window": context_window or {},
+            "content_policy": content_policy or {},
+        }
+        self.limit = limit
+        self._tables = self.config
+
+    def lay(self, more: Mapping[Kind, Table]) -> None:
+        """Put these lists in the place of those that were laid before. A group that the config has a list for keeps
+        it."""
+        self._tables = {kind: {**more.get(kind, {}), **table} for kind, table in self.config.items()}
+
+    def of(self, kind: Kind, group: str) -> Sequence[Any] | None:
+        """The list of this very group; None if it has none of its own."""
+        return self._tables[kind].get(group)
+
+    def helped(self, groups: Mapping[str, Sequence[Deployment]]) -> frozenset[str]:
+        """The ids of deployments whose group has somewhere else to go."""
+        return frozenset(
+            d.id for name, rows in groups.items() if any(f.model != name for f in self.after(None, name)) for d in rows
+        )
 
     @staticmethod
     def allow(error: GatewayError) -> bool:
@@ -61,11 +92,12 @@ class Fallbacks:
     def _targets(self, error: GatewayError | None, group: str, from_client: Sequence[Any] | None) -> Sequence[Any]:
         if from_client:
             return from_client
-        if isinstance(error, ContextWindowExceededError) and self.context_window:
-            return _lookup(self.context_window, group)
-        if isinstance(error, ContentPolicyViolationError) and self.content_policy:
-            return _lookup(self.content_policy, group)
-        return _lookup(self.general, group)
+        tables = self._tables
+        if isinstance(error, ContextWindowExceededError) and tables["context_window"]:
+            return _lookup(tables["context_window"], group)
+        if isinstance(error, ContentPolicyViolationError) and tables["content_policy"]:
+            return _lookup(tables["content_policy"], group)
+        return _lookup(tables["general"], group)
 
 
 def _lookup(table: Table, group: str) -> Sequence[str]:

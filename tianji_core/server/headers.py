@@ -9,6 +9,7 @@ from tianji_core import __version__
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.policies import Outcome
 from tianji_core.routing import Deployment
 
 RawHeader = tuple[bytes, bytes]
@@ -83,6 +84,8 @@ class HeaderWriter:
         self._retries = name("attempted-retries")
         self._fallbacks = name("attempted-fallbacks")
         self._guardrails = name("applied-guardrails")
+        self._policies = name("applied-policies")
+        self._sources = name("policy-sources")
         self._known: dict[tuple[str, str | None, str | None], list[RawHeader]] = {}
         self._version: RawHeader = (name("version"), __version__.encode())
 
@@ -102,6 +105,8 @@ class HeaderWriter:
         fields.append((self._fallbacks, b"%d" % call.fallbacks))
         if call.guardrails:
             fields.append((self._guardrails, _value(",".join(call.guardrails))))
+        if call.policies is not None and call.policies.policies:
+            fields += self._of_policies(call.policies)
         if call.upstream_headers is not None:
             fields.extend(vendor_fields(call.upstream_headers))
         return fields
@@ -120,6 +125,11 @@ class HeaderWriter:
             self._known[key] = fields
         return fields
 
+    def _of_policies(self, outcome: Outcome) -> list[RawHeader]:
+        """The policies that hold for a call, and why they do."""
+        why = "; ".join(f"{name}={reason}" for name, reason in outcome.policies.items())
+        return [(self._policies, _value(",".join(outcome.policies))), (self._sources, _value(why))]
+
     def error_fields(self, error: GatewayError, call: Call | None) -> list[RawHeader]:
         """The fields of a failed call, with `retry-after` where the error knows one."""
         if call is not None:
@@ -131,6 +141,8 @@ class HeaderWriter:
             fields = [self._version, NOSNIFF]
         if call is not None and call.guardrails:
             fields.append((self._guardrails, _value(",".join(call.guardrails))))
+        if call is not None and call.policies is not None and call.policies.policies:
+            fields += self._of_policies(call.policies)
         if error.retry_after is not None:
             fields.append((b"retry-after", b"%d" % max(0, round(error.retry_after + 0.499))))
         if error.headers is not None:

@@ -12,6 +12,7 @@ from tianji_core.store.engines import async_engine
 from tianji_core.store.migrate import MigrationError, upgrade
 from tianji_core.store.objects import Objects
 from tianji_core.store.pieces import Pieces
+from tianji_core.store.rules import Rules
 from tianji_core.store.store import StoreUnavailableError, log
 from tianji_core.store.url import Database
 from tianji_core.store.whole import whole
@@ -26,6 +27,7 @@ class Opened:
         self._writing = self._engine.execution_options(writes=True)
         self.objects = Objects(self)
         self.pieces = Pieces(self)
+        self.rules = Rules(self)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

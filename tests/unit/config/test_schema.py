@@ -165,8 +165,8 @@ def test_slips_are(slip: str, meant: str) -> None:
         ({"general_settings": {"completion_model": "x"}}, True),
         ({"general_settings": {"infer_model_from_keys": False}}, False),
         ({"mcp_servers": {}}, False),
-        ({"policies": {}}, False),
-        ({"policies": {"x": {}}}, True),
+        ({"prompts": {}}, False),
+        ({"prompts": {"x": {}}}, True),
     ],
 )
 def test_what_tianji_does_anyway_needs_no_warning(data: dict[str, Any], warned: bool) -> None:

@@ -6,8 +6,6 @@ TOP = {
     "mcp_tools": "Python functions offered as MCP tools.",
     "vector_store_registry": "Vector stores by name.",
     "search_tools": "Web search services by name.",
-    "policies": "Named sets of guardrails.",
-    "policy_attachments": "Which policy holds for whom.",
     "prompts": "Prompts by name.",
     "agents": "A2A agents.",
     "agent_list": "A2A agents.",

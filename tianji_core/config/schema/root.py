@@ -11,6 +11,7 @@ from tianji_core.config.schema.general_settings import GeneralSettings
 from tianji_core.config.schema.guardrails import Guardrail
 from tianji_core.config.schema.litellm_settings import LitellmSettings
 from tianji_core.config.schema.model_list import Deployment
+from tianji_core.config.schema.policies import Policy, PolicyAttachment
 from tianji_core.config.schema.router_settings import RouterSettings
 from tianji_core.config.schema.types import AnyMap, Kind, Names, SecretText
 from tianji_core.config.schema.vendor_settings import AssistantSettings, VendorRow
@@ -38,6 +39,10 @@ class Config(Block):
     litellm_settings: LitellmSettings = key({}, "What holds for every call.", kind="block")
     general_settings: GeneralSettings = key({}, "The server.", kind="block")
     guardrails: list[Guardrail] = key([], "Checks of prompts and answers.", usage="B", kind="list of blocks")
+    policies: dict[str, Policy] = key({}, "Rules for calls, by name.", usage="C", kind="map of blocks")
+    policy_attachments: list[PolicyAttachment] = key(
+        [], "For which calls the policies hold.", usage="C", kind="list of blocks"
+    )
     credential_list: list[Credential] = key([], "Credentials by name.", usage="B", kind="list of blocks")
     files_settings: list[VendorRow] = key([], "Vendors that keep callers' files.", usage="C", kind="list of blocks")
     finetune_settings: list[VendorRow] = key([], "Vendors that train models.", usage="C", kind="list of blocks")

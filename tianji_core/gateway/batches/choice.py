@@ -50,5 +50,5 @@ def is_of(row: Deployment, provider: str | None) -> bool:
 
 
 def is_watched(gateway: Gateway, call: Call) -> bool:
-    """Whether a guardrail looks at this call, so that no vendor may have it unseen."""
-    return any(active.applies(call) for active in gateway.pipeline.guardrails.all)
+    """Whether a guardrail looks at this call or a policy changes it, so that no vendor may have it unseen."""
+    return gateway.pipeline.watches(call)

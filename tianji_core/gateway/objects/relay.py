@@ -260,6 +260,7 @@ class Relay:
         call.upstream_model = body.get("model") if body else None
         call.body = body or {}
         call.stream = bool(body and body.get("stream"))
+        self._gateway.pipeline.police_relayed(call)
         stages = self._gateway.pipeline.guardrails.stages(call)
         for stage in stages & {"pre_call", "during_call"}:
             if body:

@@ -27,6 +27,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.pass_through.conceal import Concealer
 from tianji_core.gateway.pass_through.headers import RawHeader, to_client
 from tianji_core.gateway.pass_through.judging import as_answer, as_request
+from tianji_core.gateway.pass_through.policed import police
 from tianji_core.gateway.pass_through.table import Place
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import KEPT_BYTES, transport_failure
@@ -58,6 +59,8 @@ class Passing:
         """Choose a row, have guardrails look, and send the request on. Raises GatewayError."""
         call = self.call
         deployment, model = await place.choose(request, call.principal)
+        if self.pipeline.policies.current is not None:
+            deployment, model = await police(self.pipeline, call, place, request, deployment, model)
         call.deployment, call.model, call.upstream_model = deployment, model, model or None
         call.group = deployment.model_name or None
         call.body = request.json or {}

@@ -131,7 +131,7 @@ class ResponseMemory:
 
     def works_at_vendor(self, call: Call, pipeline: Pipeline) -> bool:
         """Whether a call in the background goes to a vendor that does so itself: none that a guardrail has to see."""
-        if call.native is None or any(guardrail.applies(call) for guardrail in pipeline.guardrails.all):
+        if call.native is None or pipeline.watches(call):
             return False
         target = self._models.resolve(call.model)
         return target is not None and any(keeps(deployment) for deployment in target.deployments)

@@ -188,7 +188,8 @@ class _Exchange:
         general = serving.gateway.config.general_settings
         pipeline = serving.gateway.pipeline
         signs = (await self._place.rows())[0].provider.pass_through_signs
-        judged = bool(pipeline.guardrails.stages(call))
+        # Which policies hold depends on the model, and that may stand in the body.
+        judged = bool(pipeline.guardrails.stages(call)) or pipeline.policies.concern(call)
         whole = signs or judged or bool(call.principal.models)
         limit = serving.max_request_bytes if whole else int(general.max_pass_through_size_mb * 1024 * 1024)
         incoming = Incoming(self._receive, self._headers, limit, ended)

@@ -1,4 +1,4 @@
 """Alembic's migrations, in the order of their numbers."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The last one: what the tables of this version stand for."""
