@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,8 +40,11 @@ class LatencyBased(RoutingStrategy):
     """Picks at random among the deployments whose recent latency is within the buffer of the best one's.
 
     The latency of a deployment is the mean of its samples: seconds per output token, or for streams seconds to the
-    first token. One without samples counts as 0, so it is tried next.
+    first token. One without samples counts as 0, so it is tried next, by one call: until that is over, the others wait
+    for what it says, if there is anywhere else to go.
     """
+
+    respects_limits = True
 
     def __init__(self, settings: LatencySettings) -> None:
         self.samples = settings.max_latency_list_size
@@ -63,7 +66,7 @@ class LatencyBased(RoutingStrategy):
         return candidates[fast[0] if len(fast) == 1 else fast[int(snapshot.random.random() * len(fast))]]
 
     def _latency(self, stats: DeploymentStats, stream: bool, oldest: float) -> float:
-        """Seconds; 0.0 if there is no sample that counts.
+        """Seconds; without a sample that counts 0.0, or infinite if a call that will bring one is under way.
 
         A stream falls back on the other samples while it has none of its own: a deployment that only ever timed out
         must not look new.
@@ -71,23 +74,29 @@ class LatencyBased(RoutingStrategy):
         if stream:
             share = self._share
             if share is not None:
-                values = sorted(value for value, taken in stats.first_token if taken >= oldest)
+                values = sorted([value for value, taken in self._newest(stats.first_token) if taken >= oldest])
                 if values:
                     return values[ceil(share * len(values)) - 1]
             else:
                 total, count = 0.0, 0
-                for value, taken in stats.first_token:
+                for value, taken in self._newest(stats.first_token):
                     if taken >= oldest:
                         total += value
                         count += 1
                 if count:
                     return total / count
         total, count = 0.0, 0
-        for value, taken in stats.latencies:
+        for value, taken in self._newest(stats.latencies):
             if taken >= oldest:
                 total += value
                 count += 1
-        return total / count if count else 0.0
+        if count:
+            return total / count
+        return inf if stats.in_flight > 0 else 0.0
+
+    def _newest(self, samples: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+        """As many as this strategy asks for: one beside it may have more of them kept."""
+        return samples if len(samples) <= self.samples else list(samples)[-self.samples :]
 
 
 @hookimpl
