@@ -22,6 +22,7 @@ class Stats:
         self._samples = samples
         self._stats: dict[str, DeploymentStats] = {}
         self.cooldowns = Cooldowns()
+        self._minute, self._began, self._ends = 0, 0.0, 0.0  # the running minute, in Unix seconds
 
     @property
     def now(self) -> float:
@@ -32,9 +33,13 @@ class Stats:
         found = self._stats.get(deployment_id)
         if found is None:
             found = self._stats[deployment_id] = DeploymentStats(self._samples)
-        minute = int(time.time()) // 60
-        if found.minute != minute:
-            found.minute = minute
+        now = time.time()
+        if not self._began <= now < self._ends:
+            self._began = now // 60.0 * 60.0
+            self._ends = self._began + 60.0
+            self._minute = int(now) // 60
+        if found.minute != self._minute:
+            found.minute = self._minute
             found.requests = found.tokens = found.failed = 0
         return found
 
