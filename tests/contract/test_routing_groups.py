@@ -8,7 +8,7 @@ import pytest
 
 from tianji_core.config import ConfigError
 from tianji_core.server import create_app
-from tianji_core.testing import Answer
+from tianji_core.testing import Answer, FakeUpstream
 
 CHEAP = {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}
 DEAR = {"input_cost_per_token": 1e-5, "output_cost_per_token": 1e-5}
@@ -70,6 +70,65 @@ def test_the_name_is_listed_and_limits_hold_for_it(serving, row, fake_upstream, 
     listed, statuses = asyncio.run(main())
     assert sorted(listed) == ["a", "any", "b"]
     assert statuses == [200, 200, 429]
+
+
+def test_what_is_known_of_it(serving, row):
+    rows = [row("http://vendor.test", name, rpm=10) for name in "ab"]
+    router = {"routing_groups": [group("any", ["a", "b"])]}
+
+    async def main():
+        async with serving({"model_list": rows, "router_settings": router}) as client:
+            groups = (await client.get("/model_group/info")).json()["data"]
+            one = await client.get("/v1/models/any")
+            rows_of_it = (await client.get("/model/info")).json()["data"]
+            return {each["model_group"] for each in groups}, one.json(), [each["model_name"] for each in rows_of_it]
+
+    names, one, listed = asyncio.run(main())
+    assert names == {"a", "b", "any"}
+    assert one["id"] == "any"
+    assert listed == ["a", "b"]
+
+
+def test_to_callers_it_is_one_more_name(with_callers, row, fake_upstream):
+    """The caller "few" may use the model `gpt` only."""
+    fake_upstream.answer(OK)
+    rows = [row(fake_upstream, name) for name in ("gpt", "other", "a", "b")]
+
+    def statuses(groups, *asked):
+        async def main(client):
+            return [(await client.chat(name, headers={"authorization": "Bearer few"})).status for name in asked]
+
+        return with_callers(main, rows=rows, router_settings={"routing_groups": groups})
+
+    assert statuses([group("any", ["gpt", "other"])], "any", "gpt", "other") == [403, 200, 403]
+    rows = rows[2:]
+    assert statuses([group("gpt", ["a", "b"])], "gpt", "a") == [200, 403]
+
+
+def test_a_reload_keeps_what_was_seen(serving, row, config_beside):
+    slow, quick = FakeUpstream(OK.but(delay=0.05)).start(), FakeUpstream(OK).start()
+    config = {"model_list": [row(slow), row(quick)], "router_settings": {"routing_strategy": "latency-based-routing"}}
+    path = config_beside(config)
+
+    async def main():
+        async with serving(path) as client:
+            for _ in range(4):
+                await client.chat()
+            config["router_settings"]["routing_strategy_args"] = {"max_latency_list_size": 3}
+            config_beside(config)
+            await client.app.reload()
+            for _ in range(10):
+                await client.chat()
+            return client.app.serving.gateway.pipeline.stats
+
+    try:
+        stats = asyncio.run(main())
+    finally:
+        slow.stop()
+        quick.stop()
+    assert len(slow.requests) == 1
+    assert len(quick.requests) == 13
+    assert stats.stats("new").latencies.maxlen == 3
 
 
 def test_priorities(ask):

@@ -169,6 +169,23 @@ def test_limits_hold_and_then_callers_are_told(vendors, strategy):
     assert 0 < float(last.headers["retry-after"]) <= 60
 
 
+def test_limits_may_stand_beside_litellm_params(serving, row, fake_upstream):
+    fake_upstream.answer(Answer.chat())
+    config = {
+        "model_list": [
+            {**row(fake_upstream, rpm=9), "rpm": 2},
+            {**row(fake_upstream, model="openai_compatible/b"), "tpm": 0},
+        ],
+        "router_settings": {"routing_strategy": "usage-based-routing-v2", "num_retries": 0},
+    }
+
+    async def main():
+        async with serving(config) as client:
+            return await several(client, 3)
+
+    assert in_one_minute(lambda: asyncio.run(main())) == [200, 200, 429]
+
+
 @pytest.mark.parametrize("strategy", ["simple-shuffle", "least-busy"])
 def test_limits_are_no_limits_for_the_others(vendors, strategy):
     async def main(client, vendors):
