@@ -26,6 +26,7 @@ from tianji_core.config.schema import (  # noqa: E402
     LitellmSettings,
     ModelInfo,
     RouterSettings,
+    RoutingGroup,
     keys_of,
 )
 from tianji_core.config.schema.base import About  # noqa: E402
@@ -51,6 +52,7 @@ BLOCKS: tuple[tuple[str, type[Block]], ...] = (
     ("model_list[].litellm_params", LitellmParams),
     ("model_list[].model_info", ModelInfo),
     ("router_settings", RouterSettings),
+    ("router_settings.routing_groups[]", RoutingGroup),
     ("router_settings.model_group_alias, long form", GroupAlias),
     ("litellm_settings", LitellmSettings),
     ("litellm_settings.custom_provider_map[]", CustomProvider),

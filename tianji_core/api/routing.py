@@ -51,7 +51,7 @@ class DeploymentStats:
     """What the gateway has seen of one deployment: plain numbers, newest samples last.
 
     `latencies` holds seconds per output token (seconds, for answers without tokens) and `first_token` seconds to the
-    first chunk of streams, each paired with the monotonic time it was taken at. `requests` and `tokens` are those of
+    first chunk of streams, each as (seconds, the monotonic time it was taken at). `requests` and `tokens` are those of
     the running minute of UTC, of all replicas that share their state; `in_flight` are the tries of this process.
     `failed` are failures of the minute, `failed_in_a_row` those since the last success.
     """

@@ -49,7 +49,11 @@ KNOWN: dict[str, dict[str, str]] = {
         "xai": "tianji-provider-xai",
     },
     "routing_strategy": {
+        "cost-based-routing": "tianji-routing-cost",
         "latency-based-routing": "tianji-routing-latency",
+        "least-busy": "tianji-routing-least-busy",
+        "usage-based-routing": "tianji-routing-usage",
+        "usage-based-routing-v2": "tianji-routing-usage",
     },
     "callback": {
         "generic_api": "tianji-callback-generic-api",

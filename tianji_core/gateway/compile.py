@@ -14,13 +14,13 @@ from tianji_core.api.auth import AuthBackend
 from tianji_core.api.callback import Callback
 from tianji_core.api.guardrail import Guardrail
 from tianji_core.api.http import Network
-from tianji_core.api.routing import RoutingStrategy
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
 from tianji_core.discovery.errors import closest
 from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
 from tianji_core.gateway.compile_router import RouterBuilder
+from tianji_core.gateway.compile_strategies import StrategyBuilder
 from tianji_core.gateway.database import named_database
 from tianji_core.gateway.deployments import DeploymentBuilder
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
@@ -29,7 +29,7 @@ from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.policies.build import Known, drafts_of
-from tianji_core.routing import Deployment, ModelTable, SimpleShuffle, Stats
+from tianji_core.routing import Deployment, ModelTable, Stats
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.dispatcher import Subscription
@@ -71,17 +71,17 @@ class Compiler:
         deployments = self._deployments(transport, network)
         self.passing = (transport, network, self._endpoints())
         self.vendors = self._vendors(transport, network)
-        strategy = self._strategy()
         guardrails = self._guardrails()
         callbacks = self._callbacks()
         auth = self._auth_backends()
         aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
-        models = ModelTable(deployments, aliases)
+        strategies = StrategyBuilder(self).build(deployments)
+        models = ModelTable(deployments, aliases, strategies.unions)
         policies = self._policies(models)
-        routing = RouterBuilder(self, models, strategy)
+        routing = RouterBuilder(self, models, strategies)
         self.database = self._database()
         before = self._predecessor
-        stats = before.pipeline.stats if before is not None else Stats(strategy.samples)
+        stats = before.pipeline.stats if before is not None else Stats(strategies.samples)
         router = routing.build(stats)
         if self.problems:
             raise ConfigError(Report.of(self.problems))
@@ -108,7 +108,7 @@ class Compiler:
                 self.note_plugin(error)
         for index, entry in enumerate(self.config.litellm_settings.custom_provider_map):
             path = ("litellm_settings", "custom_provider_map", index)
-            handler = self._attribute(entry.custom_handler, path)
+            handler = self.attribute(entry.custom_handler, path)
             if handler is None or entry.provider in self.registry.names("provider"):
                 continue
             try:
@@ -160,13 +160,6 @@ class Compiler:
                 deployment.id = f"{deployment.id}-{row.index}"
             found[deployment.id] = deployment
         return list(found.values())
-
-    def _strategy(self) -> RoutingStrategy:
-        router = self.config.router_settings
-        path = ("router_settings", "routing_strategy")
-        inside = ("router_settings", "routing_strategy_args")
-        made = self.make("routing_strategy", router.routing_strategy, router.routing_strategy_args, path, inside=inside)
-        return made if isinstance(made, RoutingStrategy) else SimpleShuffle()
 
     def _guardrails(self) -> GuardrailChain:
         active: list[ActiveGuardrail] = []
@@ -228,7 +221,7 @@ class Compiler:
         values = dict(self.config.callback_settings.get(name) or {})
         plugin = str(values.pop("callback_type", name))
         if "." in name:
-            found = self._attribute(name, path)
+            found = self.attribute(name, path)
             if found is None or isinstance(found, Callback):
                 return found
             if CustomLogger.fits(found):
@@ -245,7 +238,7 @@ class Compiler:
         general = self.config.general_settings
         backends: list[AuthBackend] = []
         if general.custom_auth:
-            function = self._attribute(general.custom_auth, ("general_settings", "custom_auth"))
+            function = self.attribute(general.custom_auth, ("general_settings", "custom_auth"))
             if callable(function):
                 backends.append(CustomAuth(function))
             elif function is not None:
@@ -281,7 +274,7 @@ class Compiler:
         """
         found: Any
         if "." in name and kind != "provider":
-            found = self._attribute(name, path)
+            found = self.attribute(name, path)
             if found is None:
                 return None
             factory, model = found, None
@@ -346,7 +339,8 @@ class Compiler:
         problems = self.loaded.report.problems
         problems[:] = [p for p in problems if not (p.kind == "not-honoured" and p.key_path in places)]
 
-    def _attribute(self, name: str, path: KeyPath) -> Any:
+    def attribute(self, name: str, path: KeyPath) -> Any:
+        """The object that a dotted path of the config names; None after a problem, which is noted."""
         try:
             return load_attribute(name, self.loaded.path, self._wanted(path))
         except PluginError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tianji_core.api.routing import RoutingStrategy
 from tianji_core.discovery.errors import closest
+from tianji_core.gateway.compile_strategies import Strategies
 from tianji_core.gateway.router import Router
 from tianji_core.routing import (
     CooldownRules,
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 class RouterBuilder:
     """Builds the router of one config; problems go to the compiler."""
 
-    def __init__(self, compiler: Compiler, models: ModelTable, strategy: RoutingStrategy) -> None:
+    def __init__(self, compiler: Compiler, models: ModelTable, strategies: Strategies) -> None:
         self._compiler = compiler
         self._router = compiler.config.router_settings
         self._models = models
-        self._strategy = strategy
+        self._strategies = strategies
         self._cooldown_rules = CooldownRules()
 
     def build(self, stats: Stats) -> Router:
@@ -50,10 +50,14 @@ class RouterBuilder:
         self._check_aliases()
         fallbacks = self._fallbacks()
         self._cooldown_rules = self._cooldowns(fallbacks)
-        filters = {group: self._filters(rows) for group, rows in self._models.groups.items()}
+        filters = {group: self._filters(group, rows) for group, rows in self._models.groups.items()}
         return Router(
             models=self._models,
-            selection=Selection(self._strategy, {group: found for group, found in filters.items() if found}),
+            selection=Selection(
+                self._strategies.default,
+                {group: found for group, found in filters.items() if found},
+                self._strategies.by_group,
+            ),
             stats=stats,
             retries=self._retries(),
             fallbacks=fallbacks,
@@ -67,9 +71,10 @@ class RouterBuilder:
     def take_over(self, stats: Stats) -> None:
         """Have the deployments watched by the rules of this config, now that it is sure to come into force."""
         stats.cooldowns.rules = self._cooldown_rules
+        stats.keep(self._strategies.samples)
         stats.forget_all_but({d.id for d in self._models.deployments})
 
-    def _filters(self, rows: Sequence[Deployment]) -> tuple[Filter, ...]:
+    def _filters(self, group: str, rows: Sequence[Deployment]) -> tuple[Filter, ...]:
         """What has to be asked for the calls of a group; nothing for most."""
         router, found = self._router, list[Filter]()
         if any(d.info.get("blocked") for d in rows):
@@ -85,7 +90,7 @@ class RouterBuilder:
                 found.append(ResponseFormatFilter())
         if router.enable_tag_filtering and any(d.tags for d in rows):
             found.append(TagFilter(match_any=router.tag_filtering_match_any, prefix=router.tag_routing_prefix))
-        limited = router.enable_pre_call_checks or self._strategy.respects_limits
+        limited = router.enable_pre_call_checks or self._strategies.of(group).respects_limits
         if limited and any(d.rpm is not None or d.tpm is not None for d in rows):
             found.append(LimitFilter())
         if any(d.max_parallel is not None for d in rows):
@@ -94,14 +99,17 @@ class RouterBuilder:
 
     def _cooldowns(self, fallbacks: Fallbacks) -> CooldownRules:
         router, groups = self._router, self._models.groups
-        peers = {d.id: tuple(o.id for o in rows if o is not d) for rows in groups.values() for d in rows}
+        peers: dict[str, dict[str, None]] = {}
+        for rows in groups.values():
+            for row in rows:
+                peers.setdefault(row.id, {}).update((other.id, None) for other in rows if other.id != row.id)
         return CooldownRules(
             enabled=not router.disable_cooldowns,
             seconds=router.cooldown_time,
             own_seconds={d.id: d.cooldown_time for d in self._models.deployments if d.cooldown_time is not None},
             allowed_fails=router.allowed_fails,
             allowed_by_error=self._by_error(("allowed_fails_policy",), router.allowed_fails_policy, "AllowedFails"),
-            peers=peers,
+            peers={identifier: tuple(others) for identifier, others in peers.items()},
             with_fallback=fallbacks.helped(groups),
         )
 

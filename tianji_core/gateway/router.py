@@ -146,7 +146,7 @@ class Router:
                 if not failed and self._elsewhere(call, asked, tried):
                     raise self._all_rest(call, left)
                 awake = left  # a group without a way out is asked all the same
-            deployment = self.selection.pick(awake, call, self.stats)
+            deployment = self.selection.pick(target.group, awake, call, self.stats)
             try:
                 return await tries.attempt(call, target, deployment)
             except GatewayError as error:

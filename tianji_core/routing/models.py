@@ -31,12 +31,21 @@ class Target:
 class ModelTable:
     """All names a client may use. What one means is asked in the order: deployment id, alias, name, wildcard, `*`."""
 
-    def __init__(self, deployments: Iterable[Deployment], aliases: Mapping[str, tuple[str, bool]]) -> None:
-        """`aliases` maps an alias to its group and whether it is hidden from listings."""
+    def __init__(
+        self,
+        deployments: Iterable[Deployment],
+        aliases: Mapping[str, tuple[str, bool]],
+        unions: Mapping[str, Sequence[Deployment]] | None = None,
+    ) -> None:
+        """`aliases` maps an alias to its group and whether it is hidden from listings; `unions` are further groups,
+        of deployments that have groups of their own."""
         groups: dict[str, list[Deployment]] = {}
         self._by_id = {deployment.id: deployment for deployment in deployments}
         for deployment in self._by_id.values():
             groups.setdefault(deployment.model_name, []).append(deployment)
+        for name, rows in (unions or {}).items():
+            if rows:
+                groups.setdefault(name, list(rows))
         self.groups: dict[str, tuple[Deployment, ...]] = {
             name: tuple(sorted(rows, key=lambda d: d.order)) for name, rows in groups.items()
         }

@@ -25,6 +25,8 @@ class Selection:
     strategy: RoutingStrategy
     filters: Mapping[str, tuple[Filter, ...]] = field(default_factory=dict)
     """By group; one that nothing has to be asked for is not in it."""
+    strategies: Mapping[str, RoutingStrategy] = field(default_factory=dict)
+    """By group, where one has a strategy of its own."""
 
     def eligible(
         self, group: str, everyone: Sequence[Deployment], call: RoutedCall, stats: Stats, told: LeftOut | None = None
@@ -58,9 +60,10 @@ class Selection:
             return candidates
         return [d for d in candidates if d.order == order]
 
-    def pick(self, candidates: Sequence[Deployment], call: RoutedCall, stats: Stats) -> Deployment:
-        """The strategy's choice among those of the lowest order."""
+    def pick(self, group: str, candidates: Sequence[Deployment], call: RoutedCall, stats: Stats) -> Deployment:
+        """The choice of the group's strategy among those of the lowest order."""
         candidates = self.first_order(candidates)
         if len(candidates) == 1:
             return candidates[0]
-        return cast(Deployment, self.strategy.pick(candidates, call, stats))
+        strategy = self.strategies.get(group, self.strategy) if self.strategies else self.strategy
+        return cast(Deployment, strategy.pick(candidates, call, stats))

@@ -17,11 +17,11 @@ class SimpleShuffle(RoutingStrategy):
     def pick(self, candidates: Sequence[Deployment], call: CallView, snapshot: Snapshot) -> Deployment:
         if len(candidates) == 1:
             return candidates[0]
-        for weights in (
-            [d.weight or 0 for d in candidates],
-            [d.rpm or 0 for d in candidates],
-            [d.tpm or 0 for d in candidates],
-        ):
-            if any(weights):
-                return snapshot.random.choices(candidates, weights)[0]
-        return snapshot.random.choice(candidates)
+        weights: list[float] = [d.weight or 0 for d in candidates]
+        if not any(weights):
+            weights = [d.rpm or 0 for d in candidates]
+            if not any(weights):
+                weights = [d.tpm or 0 for d in candidates]
+                if not any(weights):
+                    return snapshot.random.choice(candidates)
+        return snapshot.random.choices(candidates, weights)[0]

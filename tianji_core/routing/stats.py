@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from random import Random
 
 from tianji_core.api.errors import GatewayError
@@ -21,6 +22,7 @@ class Stats:
         self._samples = samples
         self._stats: dict[str, DeploymentStats] = {}
         self.cooldowns = Cooldowns()
+        self._minute, self._began, self._ends = 0, 0.0, 0.0  # the running minute, in Unix seconds
 
     @property
     def now(self) -> float:
@@ -31,11 +33,24 @@ class Stats:
         found = self._stats.get(deployment_id)
         if found is None:
             found = self._stats[deployment_id] = DeploymentStats(self._samples)
-        minute = int(time.time()) // 60
-        if found.minute != minute:
-            found.minute = minute
+        now = time.time()
+        if not self._began <= now < self._ends:
+            self._began = now // 60.0 * 60.0
+            self._ends = self._began + 60.0
+            self._minute = int(now) // 60
+        if found.minute != self._minute:
+            found.minute = self._minute
             found.requests = found.tokens = found.failed = 0
         return found
+
+    def keep(self, samples: int) -> None:
+        """Keep so many samples of each deployment from now on; the newest of those there are stay."""
+        if samples == self._samples:
+            return
+        self._samples = samples
+        for stats in self._stats.values():
+            stats.latencies = deque(stats.latencies, samples)
+            stats.first_token = deque(stats.first_token, samples)
 
     def began(self, deployment_id: str) -> None:
         """Count a try that goes out now. One of the next three has to follow."""
@@ -56,8 +71,8 @@ class Stats:
         stats.failed_in_a_row = 0
         now = time.monotonic()
         if first_token is not None:
-            stats.first_token.append((now, first_token))
-        stats.latencies.append((now, seconds / output_tokens if output_tokens > 0 else seconds))
+            stats.first_token.append((first_token, now))
+        stats.latencies.append((seconds / output_tokens if output_tokens > 0 else seconds, now))
         if self.cooldowns.resting:
             self.cooldowns.succeeded(deployment_id)
 
@@ -74,8 +89,8 @@ class Stats:
             self.cooldowns.gave_up(deployment_id)
         if error.http_status == 408:
             now = time.monotonic()
-            stats.latencies.append((now, TIMEOUT_PENALTY))
-            stats.first_token.append((now, TIMEOUT_PENALTY))
+            stats.latencies.append((TIMEOUT_PENALTY, now))
+            stats.first_token.append((TIMEOUT_PENALTY, now))
 
     def gave_up(self, deployment_id: str) -> None:
         """A try that nobody waits for any more: it says nothing of the deployment."""

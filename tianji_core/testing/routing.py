@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 
 from tianji_core.api.call import CallView
 from tianji_core.api.routing import Deployment, DeploymentStats, RoutingStrategy
-from tianji_core.testing.standard import Conformance, SampleCall
+from tianji_core.testing.routing_selection import SelectionConformance
+from tianji_core.testing.standard import SampleCall
 
 NOW = 1_000_000.0
 """The snapshot's monotonic time, in seconds."""
@@ -69,11 +70,9 @@ def sample_stats(
     return stats
 
 
-class RoutingStrategyConformance(Conformance, kit=True):
+class RoutingStrategyConformance(SelectionConformance, kit=True):
     """What every routing strategy promises. Subclass it, name the class `Test…`, and say how a strategy is made."""
 
-    spreads: ClassVar[bool] = True
-    """Whether equal deployments get equal shares of the calls; False for a strategy with an order of its own."""
     pick_microseconds: ClassVar[float] = 50.0
     """What a choice among 3 deployments with 10 samples each may cost."""
 
@@ -197,10 +196,14 @@ def random_scene(seed: int) -> tuple[list[SampleDeployment], SampleSnapshot]:
     return candidates, SampleSnapshot(stats, seed=seed)
 
 
-def measure_pick(strategy: RoutingStrategy, *, stream: bool = False) -> float:
-    """Microseconds of one choice among 3 deployments with 10 samples each: the best of 20 rounds."""
-    candidates = [SampleDeployment(f"d{i}") for i in range(3)]
-    snapshot = SampleSnapshot({f"d{i}": sample_stats([0.02 + i / 1e3] * 10, [0.3 + i] * 10) for i in range(3)})
+def measure_pick(
+    strategy: RoutingStrategy, *, stream: bool = False, candidates: Sequence[SampleDeployment] | None = None
+) -> float:
+    """Microseconds of one choice among 3 deployments, or those given, with 10 samples each: the best of 20 rounds."""
+    if candidates is None:
+        candidates = [SampleDeployment(f"d{i}") for i in range(3)]
+    stats = {d.id: sample_stats([0.02 + i / 1e3] * 10, [0.3 + i] * 10) for i, d in enumerate(candidates)}
+    snapshot = SampleSnapshot(stats)
     call: CallView = SampleCall(stream=stream)
     rounds = []
     for _ in range(20):

@@ -36,6 +36,33 @@ def test_several_unseen_ones_share():
     assert abs(got["b"] - 300) < 80
 
 
+def test_an_unseen_deployment_is_tried_by_one_call_while_there_are_others():
+    stats = {"a": sample_stats([1.0]), "b": sample_stats([2.0]), "c": sample_stats(in_flight=1)}
+    assert shares(stats) == {"a": 600}
+    assert set(shares(stats, lowest_latency_buffer=100)) == {"a", "b"}
+
+
+def test_where_nobody_has_answered_yet_all_share():
+    got = shares({name: sample_stats(in_flight=1 + ord(name) % 2) for name in "abc"})
+    assert all(abs(got[name] - 200) < 80 for name in "abc")
+
+
+def test_one_whose_samples_have_expired_is_tried_by_one_call_too():
+    stats = {"a": sample_stats([9.0]), "b": sample_stats([1.0], age=4_000, in_flight=1), "c": sample_stats([8.0])}
+    assert shares(stats) == {"c": 600}
+
+
+def test_of_more_samples_than_it_asks_for_the_newest_count():
+    stats = {"a": sample_stats([9.0] * 20 + [1.0] * 3), "b": sample_stats([1.0] * 20 + [9.0] * 3)}
+    stats["c"] = sample_stats([2.0] * 23)
+    assert shares(stats, max_latency_list_size=3) == {"a": 600}
+    assert shares({**stats, "c": sample_stats([1.5] * 23)}, max_latency_list_size=23) == {"c": 600}
+
+
+def test_deployments_over_their_limits_are_kept_from_it():
+    assert LatencyBased(LatencySettings()).respects_limits
+
+
 def test_a_time_out_weighs_a_thousand_seconds():
     stats = {"a": sample_stats([0.01] * 9 + [TIMED_OUT]), "b": sample_stats([5.0] * 10), "c": sample_stats([50.0] * 10)}
     assert shares(stats) == {"b": 600}

@@ -180,8 +180,8 @@ def test_stats():
     stats.failed("a", errors.RequestTimeoutError("x"))
     assert (seen.in_flight, seen.successes, seen.failures, seen.tokens) == (0, 2, 2, 30)
     assert (seen.failed, seen.failed_in_a_row) == (2, 2)
-    assert [value for _, value in seen.latencies] == [0.5, 2.0, 1000.0]
-    assert [value for _, value in seen.first_token] == [0.5, 1000.0]
+    assert [value for value, _ in seen.latencies] == [0.5, 2.0, 1000.0]
+    assert [value for value, _ in seen.first_token] == [0.5, 1000.0]
     for _ in range(10):
         stats.began("a")
         stats.succeeded("a", 1.0, 1, None)
@@ -193,6 +193,31 @@ def test_stats():
     stats.stats("b")
     stats.forget_all_but({"b"})
     assert stats.stats("a") is not seen
+
+
+def test_samples_are_pairs_of_a_value_and_the_time_it_was_taken():
+    stats, before = Stats(), time.monotonic()
+    stats.began("a")
+    stats.succeeded("a", 3.0, 2, 0.25)
+    stats.began("a")
+    stats.failed("a", errors.RequestTimeoutError("x"))
+    seen = stats.stats("a")
+    for samples, first in ((seen.latencies, 1.5), (seen.first_token, 0.25)):
+        assert [value for value, _ in samples] == [first, 1000.0]
+        assert all(before <= taken <= stats.now for _, taken in samples)
+
+
+def test_a_reload_may_ask_for_other_numbers_of_samples():
+    stats = Stats(samples=3)
+    for seconds in (1.0, 2.0, 3.0):
+        stats.began("a")
+        stats.succeeded("a", seconds, 0, seconds)
+    for samples, kept in ((2, [2.0, 3.0]), (5, [2.0, 3.0])):
+        stats.keep(samples)
+        for seen in (stats.stats("a").latencies, stats.stats("a").first_token):
+            assert [value for value, _ in seen] == kept
+            assert seen.maxlen == samples
+    assert stats.stats("b").latencies.maxlen == 5
 
 
 def test_what_says_nothing_of_the_deployment():

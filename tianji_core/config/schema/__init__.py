@@ -7,7 +7,7 @@ from tianji_core.config.schema.guardrails import Guardrail, GuardrailParams
 from tianji_core.config.schema.litellm_settings import LitellmSettings
 from tianji_core.config.schema.model_list import OPENAI_PARAMS, Deployment, LitellmParams, ModelInfo
 from tianji_core.config.schema.root import Config
-from tianji_core.config.schema.router_settings import GroupAlias, RouterSettings
+from tianji_core.config.schema.router_settings import GroupAlias, RouterSettings, RoutingGroup
 
 __all__ = [
     "OPENAI_PARAMS",
@@ -23,5 +23,6 @@ __all__ = [
     "LitellmSettings",
     "ModelInfo",
     "RouterSettings",
+    "RoutingGroup",
     "keys_of",
 ]

@@ -74,7 +74,6 @@ ROUTER_SETTINGS = {
     "default_max_parallel_requests": "Calls at once for each deployment.",
     "default_priority": "Priority of a call.",
     "polling_interval": "Pause of the priority queue.",
-    "routing_groups": "Strategies by group of models.",
     "enable_weighted_failover": "Try the group's other deployments by weight.",
     "enable_health_check_routing": "Skip deployments that fail health checks.",
     "health_check_*": "How health checks count for routing.",

@@ -83,8 +83,12 @@ class LitellmParams(Block):
     num_retries: Whole | None = key(None, "Further tries after a failure.", usage="C", default_text="router_settings")
     max_retries: Whole | None = key(None, "Taken and left alone: the router does all retries.", usage="B")
     weight: Number | None = key(None, "Share of the traffic within the group; wins over rpm and tpm.", usage="B")
-    rpm: Whole | None = key(None, "Requests a minute; used as weight where no row of the group has one.", usage="B")
-    tpm: Whole | None = key(None, "Tokens a minute; used as weight after rpm.", usage="B")
+    rpm: Whole | None = key(
+        None, "Requests a minute: a limit, or where the strategy knows none a weight after weight.", usage="B"
+    )
+    tpm: Whole | None = key(
+        None, "Tokens a minute: a limit, or where the strategy knows none a weight after rpm.", usage="B"
+    )
     order: Whole | None = key(None, "Lower numbers are used first, higher ones when those fail.", usage="B")
     drop_params: Flag | None = key(
         None, "Leave out parameters the model does not take.", usage="B", default_text="litellm_settings"
@@ -198,6 +202,8 @@ class Deployment(Block):
     model_name: Text = key(..., "What callers ask for. May hold a `*`.")
     litellm_params: LitellmParams = key(..., "How to reach it.", kind="block")
     model_info: ModelInfo = key({}, "What is known about it.", kind="block", usage="B")
+    rpm: Whole | None = key(None, "As in litellm_params; wins.", usage="C", default_text="litellm_params")
+    tpm: Whole | None = key(None, "As in litellm_params; wins.", usage="C", default_text="litellm_params")
 
     _index: int = PrivateAttr(default=-1)
     _id: str = PrivateAttr(default="")

@@ -39,6 +39,23 @@ class GroupAlias(Block):
     hidden: Flag = key(False, "Leave the alias out of /models.", usage="B")
 
 
+class RoutingGroup(Block):
+    """A strategy of their own for some model groups, and a name for all of them together."""
+
+    group_name: Text = key(..., "The name that callers may ask for to get any of the models.", usage="C")
+    models: Names = key([], "The model groups.", usage="C")
+    routing_strategy: Text | None = key(
+        None,
+        "How a deployment is picked for them; `priority` goes by model_priorities, for calls of the name.",
+        usage="C",
+        default_text="router_settings",
+    )
+    routing_strategy_args: AnyMap = key({}, "Options of the strategy.", usage="C")
+    model_priorities: dict[str, Whole] = key(
+        {}, "For `priority`: which model comes first, 1 before 2.", usage="C", kind="map of model to integer"
+    )
+
+
 def _alias(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
@@ -53,6 +70,9 @@ class RouterSettings(Block):
 
     routing_strategy: Text = key("simple-shuffle", "How one deployment of a group is picked.")
     routing_strategy_args: AnyMap = key({}, "Options of the strategy.", usage="B")
+    routing_groups: list[RoutingGroup] = key(
+        [], "Strategies for single model groups.", usage="C", kind="list of blocks"
+    )
     num_retries: Whole = key(2, "Further tries after a failure.")
     timeout: Seconds = key(6000.0, "Time for one try.")
     stream_timeout: Seconds | None = key(None, "Time for a streamed one.", usage="B", default_text="timeout")

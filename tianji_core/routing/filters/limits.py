@@ -20,7 +20,15 @@ class LimitFilter(Filter):
     reason = "rpm or tpm used up"
 
     def keep(self, candidates: Sequence[Deployment], call: RoutedCall, stats: Stats) -> Sequence[Deployment]:
-        return [d for d in candidates if _has_room(d, stats)]
+        seen, kept = stats.stats, []
+        for deployment in candidates:
+            rpm, tpm = deployment.rpm, deployment.tpm
+            if rpm is not None or tpm is not None:
+                used = seen(deployment.id)
+                if (rpm is not None and used.requests >= rpm) or (tpm is not None and used.tokens >= tpm):
+                    continue
+            kept.append(deployment)
+        return kept
 
     def refusal(self, candidates: Sequence[Deployment], call: RoutedCall, stats: Stats) -> GatewayError:
         left = 60.0 - time.time() % 60.0
@@ -42,10 +50,3 @@ class ParallelFilter(Filter):
         return RateLimitError(
             f"All deployments of model {call.model!r} have as many calls under way as they may.", retry_after=1.0
         )
-
-
-def _has_room(deployment: Deployment, stats: Stats) -> bool:
-    seen = stats.stats(deployment.id)
-    if deployment.rpm is not None and seen.requests >= deployment.rpm:
-        return False
-    return deployment.tpm is None or seen.tokens < deployment.tpm

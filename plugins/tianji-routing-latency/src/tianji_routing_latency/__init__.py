@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
 
 NAME = "latency-based-routing"
+
+Sample = tuple[float, float]
+"""A value in seconds, and the monotonic time it was taken at."""
+_Known = dict[str, tuple[Sample, Sample, float]]
+"""By deployment the latency that was worked out, and the first and the last of the samples that it is of."""
 
 
 class LatencySettings(BaseModel):
@@ -40,8 +45,11 @@ class LatencyBased(RoutingStrategy):
     """Picks at random among the deployments whose recent latency is within the buffer of the best one's.
 
     The latency of a deployment is the mean of its samples: seconds per output token, or for streams seconds to the
-    first token. One without samples counts as 0, so it is tried next.
+    first token. One without samples counts as 0, so it is tried next, by one call: until that is over, the others wait
+    for what it says, if there is anywhere else to go.
     """
+
+    respects_limits = True
 
     def __init__(self, settings: LatencySettings) -> None:
         self.samples = settings.max_latency_list_size
@@ -49,6 +57,7 @@ class LatencyBased(RoutingStrategy):
         self._slack = 1.0 + settings.lowest_latency_buffer
         share = settings.ttft_percentile
         self._share = share / 100 if share is not None and share > 1 else share
+        self._known: tuple[_Known, _Known] = {}, {}
 
     def pick(self, candidates: Sequence[Deployment], call: CallView, snapshot: Snapshot) -> Deployment:
         """One of `candidates`; ties and near ties (the buffer) are broken by `snapshot.random`."""
@@ -57,37 +66,42 @@ class LatencyBased(RoutingStrategy):
         stream = call.stream
         oldest = snapshot.now - self._ttl
         stats = snapshot.stats
-        latencies = [self._latency(stats(candidate.id), stream, oldest) for candidate in candidates]
+        latencies = [self._latency(d.id, stats(d.id), stream, oldest) for d in candidates]
         limit = min(latencies) * self._slack
         fast = [i for i, latency in enumerate(latencies) if latency <= limit]
         return candidates[fast[0] if len(fast) == 1 else fast[int(snapshot.random.random() * len(fast))]]
 
-    def _latency(self, stats: DeploymentStats, stream: bool, oldest: float) -> float:
-        """Seconds; 0.0 if there is no sample that counts.
+    def _latency(self, deployment_id: str, stats: DeploymentStats, stream: bool, oldest: float) -> float:
+        """Seconds; without a sample that counts 0.0, or infinite if a call that will bring one is under way.
 
         A stream falls back on the other samples while it has none of its own: a deployment that only ever timed out
         must not look new.
         """
+        samples = stats.first_token if stream else stats.latencies
+        if samples:
+            first, last = samples[0], samples[-1]
+            fresh = first[1] >= oldest
+            known = self._known[stream].get(deployment_id)
+            if known is not None and fresh and known[0] is first and known[1] is last:
+                return known[2]  # no sample has come since
+            found = self._worked_out(samples, self._share if stream else None, oldest)
+            if found is not None:
+                if fresh:
+                    self._known[stream][deployment_id] = first, last, found
+                return found
         if stream:
-            share = self._share
-            if share is not None:
-                values = sorted(value for value, taken in stats.first_token if taken >= oldest)
-                if values:
-                    return values[ceil(share * len(values)) - 1]
-            else:
-                total, count = 0.0, 0
-                for value, taken in stats.first_token:
-                    if taken >= oldest:
-                        total += value
-                        count += 1
-                if count:
-                    return total / count
-        total, count = 0.0, 0
-        for value, taken in stats.latencies:
-            if taken >= oldest:
-                total += value
-                count += 1
-        return total / count if count else 0.0
+            return self._latency(deployment_id, stats, False, oldest)
+        return inf if stats.in_flight > 0 else 0.0
+
+    def _worked_out(self, samples: Sequence[Sample], share: float | None, oldest: float) -> float | None:
+        """The mean, or a percentile, of the newest samples that are not too old; None if there is none.
+
+        Not more than this strategy asks for: one beside it may have more of them kept.
+        """
+        values = [value for value, taken in samples if taken >= oldest][-self.samples :]
+        if not values:
+            return None
+        return sum(values) / len(values) if share is None else sorted(values)[ceil(share * len(values)) - 1]
 
 
 @hookimpl
