@@ -20,14 +20,14 @@ UsageSource = Literal["vendor", "tokenizer", "estimate"]
 
 
 PriceSource = Literal["config", "plugin", "table", "vendor"]
-"""Who says what a call costs: the config; a plugin (`tianji_model_price`); the price table; the vendor, in its answer."""
+"""Who says what a call costs: the config, a plugin (`tianji_model_price`), the price table, or the vendor's answer."""
 
 PER_DOLLAR = 10**12
 """What `Cost` counts in: so many make a US dollar."""
 
 
 class Cost(NamedTuple):
-    """What a call costs, as whole numbers of 10^-12 US dollars, so that sums are exact; `in_dollars` makes dollars of them.
+    """What a call costs, in whole numbers of 10^-12 US dollars, so that sums are exact (`in_dollars` makes dollars).
 
     `input` to `other` share no token, and are `original` together. `original - discount + margin` is `total`.
     """
@@ -122,6 +122,8 @@ class CallRecord:
     cost_breakdown: Cost | None = None
     unpriced: str | None = None
     """Why there is no cost, of a call that has used something. None where nothing was used, or the cost is known."""
+    saved_cost: float | None = None
+    """In US dollars, what a call would have cost whose answer came from a cache; its `cost` is 0."""
 
     @property
     def duration(self) -> float:

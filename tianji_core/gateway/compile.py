@@ -17,6 +17,7 @@ from tianji_core.api.http import Network
 from tianji_core.api.routing import RoutingStrategy
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
+from tianji_core.config.schema import Deployment as Row
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
 from tianji_core.discovery.errors import closest
 from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
@@ -26,6 +27,7 @@ from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
 from tianji_core.gateway.limits import Limits
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
+from tianji_core.gateway.prices import PriceBook, price_deployments, price_tables
 from tianji_core.gateway.router import Router
 from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
 from tianji_core.store import Database, DatabaseURLError
@@ -59,6 +61,7 @@ class Compiler:
         self.passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         """What pass-through is made of."""
         self._predecessor = predecessor
+        self._rows: list[tuple[Row, Deployment]] = []
         register_builtins(registry)
 
     def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], tuple[Transport, ...]]:
@@ -73,6 +76,9 @@ class Compiler:
         guardrails = self._guardrails()
         callbacks = self._callbacks()
         auth = self._auth_backends()
+        # All plugins are here now, and any of them may know prices.
+        self.prices = PriceBook(self.config, price_tables(self), self.registry)
+        price_deployments(self._rows, self.prices, self)
         aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
         models = ModelTable(deployments, aliases)
         self._check_aliases(models)
@@ -155,6 +161,7 @@ class Compiler:
                     self.problem(("model_list", row.index, "model_info", "id"), "the id stands in another row too")
                 deployment.id = f"{deployment.id}-{row.index}"
             found[deployment.id] = deployment
+            self._rows.append((row, deployment))
         return list(found.values())
 
     def _strategy(self) -> RoutingStrategy:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tianji_core.gateway.objects.targets import Targets
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.pass_through.table import PassThroughTable
+    from tianji_core.gateway.prices import PriceBook
     from tianji_core.gateway.responses.memory import ResponseMemory
     from tianji_core.gateway.vendor_rows import VendorRows
 
@@ -71,6 +72,8 @@ class Gateway:
         self.store = store if store is not None else Store()
         self.vendors: VendorRows = {}
         """Deployments that serve no model, by the key of the config that names them."""
+        self.prices: PriceBook | None = None
+        """What prices go by; None of a gateway that was not made of a config."""
         self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
@@ -108,6 +111,7 @@ class Gateway:
             store = Store(compiler.database)
         gateway = cls(loaded, registry, *parts, store)
         gateway._passing = compiler.passing
+        gateway.prices = compiler.prices
         gateway.vendors = compiler.vendors
         return gateway
 

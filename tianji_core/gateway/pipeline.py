@@ -15,6 +15,7 @@ from tianji_core.api.errors import (
 )
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.costs import settle_cost
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
 from tianji_core.gateway.native import NativeAttempt, speaks_natively
@@ -167,6 +168,7 @@ class Pipeline:
         if call.finished:
             return
         call.finished = True
+        settle_cost(call, answered=error is None)
         reservation.settle()
         if self.callbacks.active:
             self.callbacks.put(make_record(call, error, content=self.keeps_content))

@@ -71,7 +71,7 @@ def cost_of(rates: Rates | None, terms: Terms | None, used: Used, name: str = ""
         if rates is None:
             return Unpriced(f"no price is known for {name}")
     tier = used.tier or None
-    if used.operation == "chat" and usage is not None and rates.by_tokens:
+    if used.operation == "chat" and usage and rates.by_tokens:
         paid, read, written, output, reasoning = token_cost(rates, usage, used.tier, used.at)
         tools = other = 0
         if rates.searches is not None or rates.units:
@@ -93,9 +93,7 @@ def with_terms(cost: Cost, terms: Terms | None) -> Cost:
     discount = share(cost.original, terms.discount)
     reduced = cost.original - discount
     margin = share(reduced, terms.margin) + terms.fixed
-    return cost._replace(
-        total=reduced + margin, discount=discount, margin=margin, margin_percent=float(terms.margin)
-    )
+    return cost._replace(total=reduced + margin, discount=discount, margin=margin, margin_percent=float(terms.margin))
 
 
 def _other_cost(rates: Rates, used: Used) -> Cost | Unpriced:
@@ -134,7 +132,7 @@ def _other_cost(rates: Rates, used: Used) -> Cost | Unpriced:
             return Cost(worked + other, worked + other, source, output=worked, other=other)
     if other:
         return Cost(other, other, source, other=other)
-    if usage is None:
+    if not usage:
         return Unpriced("nobody says what the call has used")
     return Unpriced(f"no price is known for what {operation} of this model use")
 
@@ -167,8 +165,10 @@ def _of_images(usage: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _reported(usage: Mapping[str, Any]) -> int | None:
-    """What the vendor itself says that it charges: OpenRouter's `cost` and Perplexity's `cost.total_cost` are dollars, xAI
-    counts ticks. None if it does not say."""
+    """What the vendor itself says that it charges. None if it does not say.
+
+    OpenRouter's `cost` and Perplexity's `cost.total_cost` are dollars, xAI counts ticks.
+    """
     cost = usage.get("cost")
     if cost is not None:
         return amount_of(cost.get("total_cost") if isinstance(cost, dict) else cost)

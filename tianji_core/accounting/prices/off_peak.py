@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tianji_core.accounting.prices.table import Price
 
@@ -20,7 +19,7 @@ _KEYS = {
 
 
 class Window(NamedTuple):
-    """Minutes of the day in UTC, the end not among them; a window may go on past midnight. On these days, 1 is Monday."""
+    """Minutes of the day in UTC, the end not among them, which may be past midnight; on these days, 1 is Monday."""
 
     begin: int
     end: int
@@ -36,7 +35,7 @@ class Window(NamedTuple):
 
 
 class OffPeak(NamedTuple):
-    """The windows, the calendar that their days are of, and the rates that hold in them, by the names of `TokenRates`."""
+    """Windows, the calendar that their days are of, and the rates that hold in them by the names of `TokenRates`."""
 
     windows: tuple[Window, ...]
     calendar: tzinfo
@@ -50,7 +49,7 @@ class OffPeak(NamedTuple):
 
 
 def off_peak_of(price: Price, rate: Callable[[Any], int | None]) -> OffPeak | None:
-    """The off-peak hours of a model, None if it has none; `rate` makes rates of prices. What makes no sense is left out."""
+    """The off-peak hours of a model, None if it has none; `rate` makes rates of prices."""
     said = price.get("off_peak_pricing")
     if not isinstance(said, Mapping):
         return None
@@ -96,6 +95,8 @@ def _days(days: Any) -> frozenset[int]:
 def _calendar(name: Any) -> tzinfo:
     if not isinstance(name, str) or not name.strip():
         return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # not worth its loading for the many that need it not
+
     try:
         return ZoneInfo(name.strip())
     except (ValueError, ZoneInfoNotFoundError, OSError):

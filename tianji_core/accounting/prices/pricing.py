@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from tianji_core.accounting.prices.cost import Terms
+from tianji_core.accounting.prices.entries import price_of
 from tianji_core.accounting.prices.money import decimal_of
 from tianji_core.accounting.prices.names import is_of, names_of
 from tianji_core.accounting.prices.rates import Rates
-from tianji_core.accounting.prices.sources import price_of
 from tianji_core.accounting.prices.table import Price
 from tianji_core.config.schema.prices import is_price_key
 from tianji_core.telemetry import get_logger
@@ -55,16 +55,20 @@ class Pricing:
         tables: Finds,
         provider: str,
         *,
+        own: str | None = None,
         custom: Mapping[str, Any] | None = None,
         base_model: str | None = None,
         place: Place | None = None,
         plugins: PluginPrice | None = None,
         terms: Terms | None = None,
     ) -> None:
-        """`custom` is what the config says of prices, checked already; `base_model` the model that the deployment's name
-        hides."""
+        """`custom` is what the config says of prices, checked already; `base_model` the model that a name hides.
+
+        Both are about `own`, the deployment's model, or about every model if it is None: a wildcard.
+        """
         self._tables = tables
         self._provider = provider
+        self._own = own
         self._custom = custom or {}
         self._base_model = base_model
         self._place = place or Place()
@@ -83,13 +87,17 @@ class Pricing:
             return found
 
     def listed(self, model: str) -> Price | None:
-        """What a table or a plugin says of a model, with the prices of the config over it; None if nobody says anything."""
-        name, price = self._looked_up(model)
+        """What a table or a plugin says of a model, the prices of the config over it; None if nobody says anything."""
+        _, price = self._looked_up(model)
         told = self._told(model)
         found = told if told is not None else price
-        if found is None and not self._custom:
+        custom = self._custom if self._is_own(model) else {}
+        if found is None and not custom:
             return None
-        return {**(found or {}), **self._custom}
+        return {**(found or {}), **custom}
+
+    def _is_own(self, model: str) -> bool:
+        return self._own is None or model == self._own
 
     def _find(self, model: str) -> Rates | None:
         told = self._told(model)
@@ -97,7 +105,7 @@ class Pricing:
         source: Any = "table"
         if told is not None:
             price, source = {**told, "litellm_provider": told.get("litellm_provider", self._provider)}, "plugin"
-        if self._custom:
+        if self._custom and self._is_own(model):
             price, source = self._with_custom(price or {}), "config"
         if price is None or not _has_prices(price):
             return None
@@ -109,7 +117,7 @@ class Pricing:
         custom = self._custom
         if not custom.keys() & _WHOLE:
             return {**price, **custom}
-        kept = {key: value for key, value in price.items() if not _is_price(key)}
+        kept = {key: value for key, value in price.items() if not is_price_key(key)}
         for key in _MAIN:  # half of a price is no price: the other half is the table's
             if key not in custom and custom.keys() & set(_MAIN) and price.get(key) is not None:
                 kept[key] = price[key]
@@ -135,7 +143,7 @@ class Pricing:
     def _looked_up(self, model: str) -> tuple[str | None, Price | None]:
         """What the tables say of a model, and under which name."""
         get = self._tables.get
-        if self._base_model is not None:
+        if self._base_model is not None and self._is_own(model):
             for name in (self._base_model, *names_of(self._provider, self._base_model, self._place.region)):
                 price = get(name)
                 if price is not None and ("/" in self._base_model or is_of(self._provider, name, price)):
@@ -188,9 +196,5 @@ def terms_of(provider: str, discounts: Mapping[str, Any], margins: Mapping[str, 
     return found if any(found) else None
 
 
-def _is_price(key: str) -> bool:
-    return is_price_key(key)
-
-
 def _has_prices(price: Price) -> bool:
-    return any(_is_price(key) for key in price)
+    return any(is_price_key(key) for key in price)

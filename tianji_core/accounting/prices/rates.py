@@ -1,7 +1,7 @@
 """What one model costs, worked out once: every price a whole number, every step of a price in its place.
 
-A call that has used nothing but tokens at plain prices is then a few multiplications (`tokens.py`). What is rarer (tiers
-of service, long prompts, off-peak hours, factors) is looked at only for models that have it.
+A call that has used nothing but tokens at plain prices is then a few multiplications (`tokens.py`). What is rarer
+(tiers of service, long prompts, off-peak hours, factors) is looked at only for models that have it.
 
 The rules are those that LiteLLM's price map is written for, and are given here where they are not obvious.
 """
@@ -135,7 +135,9 @@ class Rates:
         self._sized = sized
         self.source: PriceSource = source
         said = [rate_of(price[key]) for key in (*TOKEN_KEYS, *_MORE_TOKENS) if price.get(key) is not None]
-        self.by_tokens = any(said) or (bool(said) and not any(price.get(key) for key in _SECONDS)) or bool(_tiers(price))
+        self.by_tokens = (
+            any(said) or (bool(said) and not any(price.get(key) for key in _SECONDS)) or bool(_tiers(price))
+        )
         """Whether tokens are what is paid for, or one of the things."""
         self.off_peak: OffPeak | None = off_peak_of(price, lambda p: self._rate(p, Decimal(1)))
         self._ladders: dict[tuple[str, Decimal], Ladder] = {}
@@ -199,7 +201,9 @@ class Rates:
         What a tier does not price costs what it costs without one; in a batch, half of that. Beyond a threshold all
         tokens of the call have that threshold's rates, and what it does not price keeps those of the one below.
         """
-        thresholds = sorted({(int(m[1]) * (1000 if m[2] else 1), m[0]) for key in self._price if (m := _THRESHOLD.search(key))})
+        thresholds = sorted(
+            {(int(m[1]) * (1000 if m[2] else 1), m[0]) for key in self._price if (m := _THRESHOLD.search(key))}
+        )
         base = self._token_rates(self._flat(tier, factor, [""]))
         steps = []
         below = [""]
@@ -283,7 +287,9 @@ class Rates:
         if not isinstance(said, Mapping):
             rate = self._rate(said, Decimal(1))
             return None if rate is None else dict.fromkeys(("low", "medium", "high"), rate)
-        found = {size: self._rate(said.get(f"search_context_size_{size}"), Decimal(1)) for size in ("low", "medium", "high")}
+        found = {
+            size: self._rate(said.get(f"search_context_size_{size}"), Decimal(1)) for size in ("low", "medium", "high")
+        }
         known = {size: rate for size, rate in found.items() if rate is not None}
         if not known:
             return None

@@ -1,7 +1,7 @@
 """The price table: what models cost by public price lists, one line for each model.
 
 The file is JSON Lines, sorted, so that a model is found by bisection of the file as it lies on disk: nothing is parsed
-but the lines of the models that are asked for. The first line says where the prices come from, and when they were taken:
+but the lines of the models that are asked for. The first line says where the prices come from, and of what date:
 
     {"sources":[{"name":"litellm","version":"…","date":"…",…}]}
     ["gpt-4o",{"litellm_provider":"openai","input_cost_per_token":2.5e-6,…}]
@@ -77,10 +77,14 @@ class PriceTable:
     def _line(self, line: bytes) -> tuple[str, Price]:
         entry = _decoded(line)
         if not (isinstance(entry, list) and len(entry) == 2):
-            raise PriceTableError(f"{self.path}: a line is no model with its prices: {line[:60].decode(errors='replace')}")
+            raise PriceTableError(
+                f"{self.path}: a line is no model with its prices: {line[:60].decode(errors='replace')}"
+            )
         name, price = entry
         if not isinstance(name, str) or not isinstance(price, dict):
-            raise PriceTableError(f"{self.path}: a line is no model with its prices: {line[:60].decode(errors='replace')}")
+            raise PriceTableError(
+                f"{self.path}: a line is no model with its prices: {line[:60].decode(errors='replace')}"
+            )
         return name, price
 
 

@@ -124,6 +124,6 @@ def count(value: Any) -> int:
     """A count of a vendor's, or none of what is no count."""
     if type(value) is int:
         return value if 0 < value < MOST_UNITS else 0 if value <= 0 else MOST_UNITS
-    if isinstance(value, float) and 0 < value:
+    if isinstance(value, float) and value > 0:
         return int(min(value, MOST_UNITS))
     return 0

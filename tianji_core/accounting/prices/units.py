@@ -1,7 +1,7 @@
 """What is paid for beside tokens: images, seconds, characters, searches, and what it comes to.
 
-Sources: OpenAI's API reference (images: `size`, `quality`; audio: `duration`, `usage.seconds`), Cohere's (`search_units`),
-and the reference of each vendor that counts searches (see `searches_in`).
+Sources: OpenAI's API reference (images: `size`, `quality`; audio: `duration`, `usage.seconds`), Cohere's
+(`search_units`), and the reference of each vendor that counts searches (see `searches_in`).
 """
 
 from __future__ import annotations
@@ -117,15 +117,20 @@ def tool_cost(rates: Rates, usage: Mapping[str, Any], body: Body) -> int:
             found += times(number, rates.searches.get(size if isinstance(size, str) else "", rates.searches["medium"]))
     ran = usage.get("server_tool_use")
     if rates.units and isinstance(ran, dict):
-        found += times(count(ran.get("code_interpreter_sessions")), rates.units.get("code_interpreter_cost_per_session", 0))
+        found += times(
+            count(ran.get("code_interpreter_sessions")), rates.units.get("code_interpreter_cost_per_session", 0)
+        )
         per_thousand = rates.units.get("file_search_cost_per_1k_calls", 0)
         found += times(count(ran.get("file_search_requests")), per_thousand // 1000)
     return found
 
 
 def searches_in(usage: Mapping[str, Any], body: Body, from_request: bool = False) -> int:
-    """How often a vendor has searched: Anthropic says it in `server_tool_use`, Gemini's and others' counts are details of
-    the prompt, Perplexity has `num_search_queries`, xAI `server_side_tool_usage_details`."""
+    """How often a vendor has searched.
+
+    Anthropic says it in `server_tool_use`, Gemini's and others' counts are details of the prompt, Perplexity has
+    `num_search_queries`, xAI `server_side_tool_usage_details`.
+    """
     for place in ("server_tool_use", "prompt_tokens_details"):
         told = usage.get(place)
         if isinstance(told, dict) and told.get("web_search_requests"):

@@ -42,8 +42,6 @@ LITELLM_PARAMS = {
     "max_file_size_mb": "Largest upload.",
     "litellm_trace_id": "Fixed trace id.",
     "prompt_id": "Prompt from prompt management.",
-    "*_cost_per_*": "Further prices.",
-    "*_token_cost": "Further prices.",
 }
 
 MODEL_INFO = {
@@ -61,8 +59,6 @@ MODEL_INFO = {
     "access_windows": "Hours of use.",
     "supported_environments": "Environments it is offered in.",
     "ptu_*": "Provisioned throughput.",
-    "*_cost_per_*": "Further prices.",
-    "*_token_cost": "Further prices.",
     "member_auto_router": "Belongs to an auto router.",
     "internal_router_model": "Used by routers only.",
 }

@@ -13,7 +13,6 @@ PRICE_KEYS: Final = {
     "cost_per_second": "Price of a second of the model's work, in US dollars.",
     "tiered_pricing": "Prices by the length of the prompt: a list of {range: [from, to], input_cost_per_token, …}.",
     "off_peak_pricing": "Prices in hours of the day: {hours_utc, windows, input_cost_per_token, …}.",
-    "*_uplift_multiplier*": "Taken from the price table only; ignored here.",
 }
 """Families of keys; a name may hold a `*`."""
 
@@ -50,3 +49,22 @@ def _amount(value: Any) -> Any:
 
 Amount = Annotated[Any, Before(_amount), Kind("number")]
 """A price as the config has it, so that none of its digits is lost."""
+
+
+def _discounts(value: Any) -> Any:
+    if not isinstance(value, dict) or not all(is_amount(part) and Decimal(str(part)) <= 1 for part in value.values()):
+        raise wrong("parts between 0 and 1, by provider")
+    return value
+
+
+def _margins(value: Any) -> Any:
+    for margin in value.values() if isinstance(value, dict) else [None]:
+        parts = margin.values() if isinstance(margin, dict) else [margin]
+        names = set(margin) if isinstance(margin, dict) else set()
+        if not names <= {"percentage", "fixed_amount"} or not all(map(is_amount, parts)):
+            raise wrong("for each provider a part of the cost, or {percentage, fixed_amount}")
+    return value
+
+
+Discounts = Annotated[dict[str, Any], Before(_discounts), Kind("map of numbers")]
+Margins = Annotated[dict[str, Any], Before(_margins), Kind("map")]
