@@ -349,6 +349,9 @@ class Attempt:
     async def _pass_on(self, source: Source, headers: Headers) -> StreamReply:
         """An answer that goes to the client byte by byte, unread."""
         content_type = headers.get("content-type") or "application/octet-stream"
+        call = self._call
+        if call.operation == "speech":
+            call.measured = measure(call.operation, call.body, None)
         meter = None
         if content_type.startswith("text/event-stream"):
             from tianji_core.translate.meters import NativeCounts, meter_for
@@ -374,8 +377,6 @@ class Attempt:
             call.service_tier = transform.service_tier
         if self._deployment.rates is None:
             call.answered_model = transform.answered_model
-        if call.operation not in _COUNTED:
-            call.measured = measure(call.operation, call.body, None)
         self._note(error, first_token=first_token)
 
     def _note(self, error: GatewayError | None, *, first_token: float | None = None, cancelled: bool = False) -> None:

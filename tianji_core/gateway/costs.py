@@ -37,6 +37,7 @@ def settle_cost(call: Call, *, answered: bool) -> None:
         return
     else:
         found = call_cost(call, deployment)
+    call.unpriced = None
     if isinstance(found, Unpriced):
         _tell(call, deployment, found)
     elif call.cache_hit:

@@ -126,6 +126,8 @@ class Pipeline:
             held = await self._judged(call, reply)
             self._finish(call, None, reservation)
             return held
+        if call.operation == "speech" and reply.content_type is not None:
+            settle_cost(call, answered=True)  # it goes by the text, which is known: header fields may tell it
         noted = reply.on_end
 
         def ended(stream: StreamReply, error: GatewayError | None) -> None:

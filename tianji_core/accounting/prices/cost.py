@@ -100,6 +100,8 @@ def _other_cost(rates: Rates, used: Used) -> Cost | Unpriced:
     """The cost of what is not plain chat by tokens."""
     usage, operation, source = used.usage, used.operation, rates.source
     other = 0 if usage is None else _extras(rates, usage)
+    if usage and rates.by_tokens and "input_cost_per_character" in rates.units and _characters(usage):
+        usage = {**usage, "prompt_tokens": 0}  # paid for by the letter, not by both
     if operation in IMAGES:
         if usage is not None and rates.by_tokens and _says_tokens(usage):
             return _by_tokens(rates, _of_images(usage), used, other)
@@ -124,7 +126,7 @@ def _other_cost(rates: Rates, used: Used) -> Cost | Unpriced:
             return Cost(units + other, units + other, source, input=units, other=other)
     if rates.is_free:
         return Cost(0, 0, source)
-    if usage is not None and rates.by_tokens and _says_tokens(usage):
+    if usage is not None and rates.by_tokens and (other or _says_tokens(usage)):
         return _by_tokens(rates, usage, used, other)
     if not rates.by_tokens and used.seconds > 0 and operation not in HEARING:
         worked = seconds_cost(rates, used.seconds)
@@ -150,6 +152,11 @@ def _extras(rates: Rates, usage: Mapping[str, Any]) -> int:
     if not units:
         return 0
     return times(1, units.get("input_cost_per_request", 0)) + detail_cost(rates, usage)
+
+
+def _characters(usage: Mapping[str, Any]) -> bool:
+    details = usage.get("prompt_tokens_details")
+    return isinstance(details, dict) and bool(details.get("character_count"))
 
 
 def _says_tokens(usage: Mapping[str, Any]) -> bool:

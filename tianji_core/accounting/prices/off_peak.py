@@ -18,6 +18,19 @@ _KEYS = {
 }
 
 
+_LIKE = {
+    "cache_read": ("cache_read_input_token_cost", "input"),
+    "cache_write": ("cache_creation_input_token_cost", "input"),
+    "audio_in": ("input_cost_per_audio_token", "input"),
+    "image_in": ("input_cost_per_image_token", "input"),
+    "video_in": ("input_cost_per_video_token", "input"),
+    "reasoning": ("output_cost_per_reasoning_token", "output"),
+    "audio_out": ("output_cost_per_audio_token", "output"),
+    "image_out": ("output_cost_per_image_token", "output"),
+    "video_out": ("output_cost_per_video_token", "output"),
+}
+
+
 class Window(NamedTuple):
     """Minutes of the day in UTC, the end not among them, which may be past midnight; on these days, 1 is Monday."""
 
@@ -59,8 +72,8 @@ def off_peak_of(price: Price, rate: Callable[[Any], int | None]) -> OffPeak | No
             days = _days(each.get("weekdays")) if each.get("weekdays") is not None else None
             windows += _windows(each.get("hours_utc"), days)
     rates = {name: found for name, key in _KEYS.items() if (found := rate(said.get(key))) is not None}
-    for name, like in (("cache_read", "input"), ("cache_write", "input"), ("reasoning", "output")):
-        if like in rates and price.get(_KEYS[name]) is None:  # what has no price of its own costs what the other does
+    for name, (key, like) in _LIKE.items():
+        if like in rates and price.get(key) is None:  # what has no price of its own costs what the other does
             rates.setdefault(name, rates[like])
     return OffPeak(tuple(windows), _calendar(said.get("weekday_timezone")), rates) if windows and rates else None
 

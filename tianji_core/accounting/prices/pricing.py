@@ -107,6 +107,8 @@ class Pricing:
             price, source = {**told, "litellm_provider": told.get("litellm_provider", self._provider)}, "plugin"
         if self._custom and self._is_own(model):
             price, source = self._with_custom(price or {}), "config"
+        if price is None:
+            name, price = self._looked_up_by_size(model)
         if price is None or not _has_prices(price):
             return None
         factor = Decimal(1) if source == "config" else self._factor(price)
@@ -154,6 +156,16 @@ class Pricing:
             price = get(name)
             if price is not None and is_of(self._provider, name, price):
                 return name, price
+        return None, None
+
+    def _looked_up_by_size(self, model: str) -> tuple[str | None, Price | None]:
+        """What the tables say of a model that they have only with a size and a quality: of images."""
+        for name in names_of(self._provider, self._base_model or model, self._place.region):
+            find = self._sizes(name)
+            for size in ("1024-x-1024", "standard/1024-x-1024", "medium/1024-x-1024"):
+                price = find(size)
+                if price is not None:
+                    return name, price
         return None, None
 
     def _sizes(self, name: str) -> Callable[[str], Price | None]:

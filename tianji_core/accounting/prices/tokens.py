@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from tianji_core.accounting.prices.money import HALF, MOST_UNITS, SCALE, times
-from tianji_core.accounting.prices.rates import Rates, TokenRates
+from tianji_core.accounting.prices.rates import BATCH, Rates, TokenRates
 
 ONE = Decimal(1)
 
@@ -55,7 +55,7 @@ def _rates_at(rates: Rates, usage: Mapping[str, Any], prompt: int, tier: str, at
             if isinstance(name, str):
                 factor *= rates.vendor_factors.get(name.lower(), ONE)
     found = rates.ladder(tier, factor).at(prompt)
-    if rates.off_peak is not None and not tier and rates.off_peak.holds(at):
+    if rates.off_peak is not None and tier != BATCH and rates.off_peak.holds(at):
         found = found._replace(**rates.off_peak.rates)
     return found
 
