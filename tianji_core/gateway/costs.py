@@ -29,7 +29,13 @@ def settle_cost(call: Call, *, answered: bool) -> None:
     A call that failed has cost what it has used, as far as the vendor, or a count of what was delivered, says it.
     """
     deployment = call.deployment
-    if call.cost is not None or deployment is None or call.deferred or (call.usage is None and not answered):
+    if (
+        call.cost is not None
+        or deployment is None
+        or call.deferred
+        or call.batched
+        or (call.usage is None and not answered)
+    ):
         return
     if call.request_price is not None:
         found: Cost | Unpriced = _by_request(call.request_price)

@@ -109,7 +109,7 @@ def _other_cost(rates: Rates, used: Used) -> Cost | Unpriced:
         if made is not None:
             made = made // 2 if used.tier == BATCH else made
             return Cost(made + other, made + other, source, output=made, other=other)
-    elif operation in HEARING:
+    elif operation in HEARING or (operation == "realtime" and usage is not None and "seconds" in usage):
         if usage is not None and rates.by_tokens and _says_tokens(usage):
             return _by_tokens(rates, usage, used, other)
         heard = heard_cost(rates, usage, used.measured)
