@@ -499,3 +499,39 @@ def test_listings_show_prices_and_limits(priced):
     assert (info["max_tokens"], info["max_input_tokens"], info["mode"]) == (16384, 128000, "chat")
     assert (models["mode"], models["max_input_tokens"], models["max_output_tokens"]) == ("chat", 128000, 16384)
     assert (group["input_cost_per_token"], group["output_cost_per_token"]) == (2.5e-6, 2e-5)
+
+
+@pytest.mark.parametrize("seen", ["by the gateway", "by the client", "at the end"])
+def test_an_answer_in_the_background_has_its_record_once_it_is_whole(priced, fake_upstream, monkeypatch, seen):
+    looks = 0.02 if seen == "by the gateway" else 60.0
+    monkeypatch.setattr("tianji_core.gateway.responses.deferred.FIRST_LOOK", looks)
+    whole = []
+
+    def vendor(request):
+        if request.method == "POST":
+            return Answer.json({**RESPONSE, "status": "queued", "background": True, "output": [], "usage": None})
+        return Answer.json(RESPONSE if whole else {**RESPONSE, "status": "in_progress", "output": [], "usage": None})
+
+    fake_upstream.answer(script=vendor)
+
+    async def work(client):
+        asked = {"model": "m", "input": "Hi", "background": True}
+        made = (await client.post("/v1/responses", asked)).json()
+        assert made["status"] == "queued"
+        path = f"/v1/responses/{made['id']}"
+        assert (await client.get(path)).json()["status"] == "in_progress"
+        whole.append(True)
+        if seen == "by the client":
+            assert [(await client.get(path)).json()["status"] for _ in range(2)] == ["completed"] * 2
+        elif seen == "by the gateway":
+            while client.app.serving.gateway.responses.deferred._waiting:
+                await asyncio.sleep(0.01)
+            assert (await client.get(path)).json()["status"] == "completed"
+        return made
+
+    made, records = priced(work, model="openai/gpt-5")
+    first, second = sorted((r for r in records if r.operation == "chat"), key=lambda r: r.ended_at)
+    assert (first.cost, first.unpriced) == (None, None)
+    assert second.cost == pytest.approx(GPT5)
+    assert (second.id, second.metadata["response_id"], second.metadata["call_id"]) == ("resp_1", made["id"], first.id)
+    assert second.usage["total_tokens"] == 130

@@ -55,7 +55,7 @@ class Deferred:
         task.add_done_callback(lambda _: self._tasks.pop(ident, None))
 
     def see(self, ident: str, response: Body) -> None:
-        """Take note of what the vendor says of an answer, whose id there is `ident`; once it is whole, the first time."""
+        """Take note of what the vendor says of an answer, whose id there is `ident`: the first whole one counts."""
         if ident not in self._waiting or response.get("status") in UNDER_WAY:
             return
         call, at = self._waiting.pop(ident)
