@@ -29,6 +29,8 @@ class Taken(NamedTuple):
 
     models: dict[str, Price]
     refused: list[str]
+    sources: list[dict[str, Any]] = []  # noqa: RUF012 - read only
+    """What a source that is a price table says of where it comes from itself."""
 
 
 class Change(NamedTuple):
@@ -57,7 +59,11 @@ def read_source(path: Path) -> Taken:
         raise PriceTableError(f"{path}: the file is too large")
     data = path.read_bytes()
     if data.startswith(b'{"sources"'):
-        return Taken(dict(PriceTable(path)), [])
+        table = PriceTable(path)
+        wrong = next(problems(table), None)
+        if wrong is not None:
+            raise PriceTableError(f"{path}: {wrong}")
+        return Taken(dict(table), [], table.sources)
     return read_map(data, str(path))
 
 
