@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tianji_core.accounting.prices.money import decimal_of, rate_of
-from tianji_core.accounting.prices.off_peak import OffPeak, off_peak_of
 from tianji_core.accounting.prices.table import Price
 from tianji_core.api.callback import PriceSource
+
+if TYPE_CHECKING:
+    from tianji_core.accounting.prices.off_peak import OffPeak
 
 BATCH = "batches"
 TIERS = {"flex": "flex", "priority": "priority", "fast": "priority", "balanced": "balanced", "ultrafast": "ultrafast"}
@@ -139,7 +141,11 @@ class Rates:
             any(said) or (bool(said) and not any(price.get(key) for key in _SECONDS)) or bool(_tiers(price))
         )
         """Whether tokens are what is paid for, or one of the things."""
-        self.off_peak: OffPeak | None = off_peak_of(price, lambda p: self._rate(p, Decimal(1)))
+        self.off_peak: OffPeak | None = None
+        if price.get("off_peak_pricing") is not None:  # a few models have it, and only they load what it takes
+            from tianji_core.accounting.prices.off_peak import off_peak_of
+
+            self.off_peak = off_peak_of(price, lambda p: self._rate(p, Decimal(1)))
         self._ladders: dict[tuple[str, Decimal], Ladder] = {}
         standard = self.ladder("")
         self.plain: TokenRates | None = standard.base if not standard.steps and self.off_peak is None else None
