@@ -14,6 +14,7 @@ from tianji_core.discovery import PluginError
 from tianji_core.gateway.bare_names import provider_of
 from tianji_core.gateway.paths import Step, parse_path
 from tianji_core.routing import Deployment
+from tianji_core.routing.filters import region_of
 from tianji_core.transport import DEFAULT_TIMEOUTS, Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -94,7 +95,12 @@ class DeploymentBuilder:
             weight=params.weight,
             rpm=params.rpm,
             tpm=params.tpm,
+            max_parallel=params.max_parallel_requests,
             order=params.order if params.order is not None else 1,
+            tags=tuple(params.tags),
+            region=region_of(params.model_dump(exclude_unset=True), row.model_info.model_dump(exclude_unset=True)),
+            max_input_tokens=row.model_info.max_input_tokens,
+            cooldown_time=params.cooldown_time,
             params=_showable(params),
             info={**row.model_info.model_dump(exclude_none=True), "id": row.id},
             num_retries=params.num_retries,
@@ -195,14 +201,31 @@ class DeploymentBuilder:
         return values, {key: value for key, value in defaults.items() if value is not None}
 
     def _timeouts(self, row: Row) -> tuple[Timeouts, Timeouts]:
-        """Whole answers may take `timeout` in all; of a stream, `stream_timeout` bounds each silence."""
+        """Whole answers may take `timeout` in all; of a stream, `stream_timeout` bounds each silence.
+
+        Time-outs of single phases win there.
+        """
         router, params = self._compiler.config.router_settings, row.litellm_params
+
+        def either(name: str) -> float | None:
+            own: float | None = getattr(params, name)
+            return own if own is not None else getattr(router, name)
+
         total = params.timeout if params.timeout is not None else router.timeout
-        silence = params.stream_timeout if params.stream_timeout is not None else router.stream_timeout
-        plain = Timeouts(first_byte=total, between_chunks=total, total=total)
+        silence = either("stream_timeout")
+        connect, first, between = either("connect_timeout"), either("first_byte_timeout"), either("chunk_timeout")
         if silence is None:
             silence = min(total, DEFAULT_TIMEOUTS.first_byte or total)
-        return plain, Timeouts(first_byte=silence, between_chunks=silence, total=total)
+
+        def phases(usual: float) -> Timeouts:
+            return Timeouts(
+                connect=connect,
+                first_byte=min(first, usual) if first is not None else usual,
+                between_chunks=min(between, total) if between is not None else usual,
+                total=total,
+            )
+
+        return phases(total), phases(silence)
 
     def _path(self, row: Row) -> tuple[str | int, ...]:
         return self._at_path if self._at_path is not None else ("model_list", row.index, "litellm_params")

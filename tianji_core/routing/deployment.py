@@ -32,8 +32,15 @@ class Deployment:
     weight: float | None = None
     rpm: int | None = None
     tpm: int | None = None
+    max_parallel: int | None = None
+    """Calls at once, in each process."""
     order: int = 1
     tags: tuple[str, ...] = ()
+    region: str | None = None
+    """Where it runs, in the vendor's words and lower case."""
+    max_input_tokens: int | None = None
+    cooldown_time: float | None = None
+    """Seconds that it rests after failures; None for what the router says."""
     info: Mapping[str, Any] = field(default_factory=dict)
     num_retries: int | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
