@@ -125,7 +125,7 @@ PARTS = (
     Part(
         "Callback",
         "api/callback.py",
-        ("Callback", "CallbackSettings", "CallRecord", "AttemptRecord", "ErrorRecord"),
+        ("Callback", "CallbackSettings", "CallRecord", "Cost", "AttemptRecord", "ErrorRecord"),
         "Is told of every call once it is over, beside the calls.",
     ),
     Part(

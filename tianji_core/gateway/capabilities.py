@@ -118,6 +118,7 @@ def price_facts(deployment: Deployment, model: str) -> dict[str, Any]:
     found = dict.fromkeys(_PRICES_SHOWN)
     found.update((name, value) for name, value in listed.items() if name not in _NOT_SHOWN)
     found.setdefault("max_tokens", listed.get("max_output_tokens"))
+    found["pricing_overrides"] = sorted(pricing.overrides) if pricing is not None else []
     return found
 
 
@@ -127,7 +128,7 @@ _PRICES_SHOWN = (
     "cache_read_input_token_cost",
     "cache_creation_input_token_cost",
 )
-_NOT_SHOWN = frozenset({"litellm_provider", "web_search_billing_unit"})
+_NOT_SHOWN = frozenset({"litellm_provider", "web_search_billing_unit", "deprecation_date", "fedramp_uplift_multiplier"})
 
 
 def _numbered(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -86,6 +86,11 @@ class Pricing:
                 self._rates[model] = found
             return found
 
+    @property
+    def overrides(self) -> frozenset[str]:
+        """The prices that the config itself says."""
+        return frozenset(self._custom)
+
     def listed(self, model: str) -> Price | None:
         """What a table or a plugin says of a model, the prices of the config over it; None if nobody says anything."""
         _, price = self._looked_up(model)
