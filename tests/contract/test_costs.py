@@ -8,7 +8,14 @@ from textwrap import dedent
 
 import pytest
 
+from tianji_core.accounting.prices.table import write_table
+from tianji_core.accounting.sessions import SessionUsage
 from tianji_core.api.callback import Cost, in_dollars
+from tianji_core.api.standard_payload import standard_payload
+from tianji_core.gateway import Gateway
+from tianji_core.gateway.call import Call
+from tianji_core.gateway.costs import settle_cost
+from tianji_core.gateway.records import make_record
 from tianji_core.testing import Answer
 from tianji_core.testing.openai_samples import AUDIO, RESPONSES, STREAMS, USAGE, chat_chunks
 
@@ -535,3 +542,94 @@ def test_an_answer_in_the_background_has_its_record_once_it_is_whole(priced, fak
     assert second.cost == pytest.approx(GPT5)
     assert (second.id, second.metadata["response_id"], second.metadata["call_id"]) == ("resp_1", made["id"], first.id)
     assert second.usage["total_tokens"] == 130
+
+
+@pytest.mark.parametrize(
+    ("row", "config", "wrong"),
+    [
+        ({"input_cost_per_token": "cheap"}, {}, "model_list[0].litellm_params.input_cost_per_token"),
+        ({"cache_read_input_token_cost": -1}, {}, "model_list[0].litellm_params.cache_read_input_token_cost must be"),
+        (
+            {"tiered_pricing": [{"range": [0, 1], "input_cost_per_token": "x"}]},
+            {},
+            "tiered_pricing: has something that is no price",
+        ),
+        ({}, {"litellm_settings": {"cost_discount_config": {"openai": 1.5}}}, "cost_discount_config: must be parts"),
+        (
+            {},
+            {"litellm_settings": {"cost_margin_config": {"openai": {"percent": 1}}}},
+            "cost_margin_config: must be for",
+        ),
+        ({}, {"general_settings": {"price_table": "none.jsonl"}}, "none.jsonl: No such file"),
+    ],
+)
+def test_prices_that_are_none_are_told_with_their_line(config_beside, row, config, wrong):
+    from tianji_core.config import ConfigError
+
+    rows = [{"model_name": "m", "litellm_params": {"model": "echo/m", **row}}]
+    try:
+        gateway = Gateway.from_config(config_beside({"model_list": rows, **config}))
+        told = str(gateway.loaded.report)
+    except ConfigError as error:
+        told = str(error)
+    assert "config.yaml:" in told
+    assert wrong.split(" must")[0] in told, told
+
+
+def test_a_table_of_the_operators_goes_first(priced, tmp_path):
+    source = [{"name": "ours", "version": "1", "date": "2026-01-01", "license": "ours"}]
+    write_table(
+        tmp_path / "own.jsonl", source, {"gpt-4o": {"litellm_provider": "openai", "input_cost_per_token": 1e-3}}
+    )
+    _, [record] = priced(lambda client: client.chat(), Answer.chat(), general_settings={"price_table": "own.jsonl"})
+    assert record.cost == pytest.approx(0.018)
+
+
+@pytest.mark.parametrize("model", ["gpt-realtime", "gpt-4o-transcribe"])
+def test_a_session_pays_for_its_transcripts_too(model):
+    gateway = Gateway.from_config({"model_list": [{"model_name": "m", "litellm_params": {"model": f"openai/{model}"}}]})
+    deployment = gateway.pipeline.models.deployments[0]
+    call = Call("realtime", "m", {})
+    call.deployment, call.upstream_model = deployment, model
+    usage = SessionUsage(transcribes=model != "gpt-realtime")
+    session = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
+    heard = {"type": "conversation.item.input_audio_transcription.completed"}
+    spoken = {"input_tokens": 100, "output_tokens": 50, "input_token_details": {"text_tokens": 100}}
+    if model == "gpt-realtime":
+        usage.see(json.dumps({"event_id": "1", "type": "session.updated", "session": session}))
+        usage.see(json.dumps({"type": "response.done", "response": {"usage": spoken}}))
+        usage.see(json.dumps({**heard, "usage": {"type": "duration", "seconds": 3}}))
+        wanted = 100 * 4e-6 + 50 * 16e-6 + 3e-4
+    else:
+        usage.see(json.dumps({**heard, "usage": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}}))
+        wanted = 10 * 2.5e-6 + 5 * 1e-5
+    call.usage = usage.total()
+    settle_cost(call, answered=True)
+    assert call.cost is not None, call.unpriced
+    assert in_dollars(call.cost.total) == pytest.approx(wanted)
+
+
+def test_an_answer_out_of_a_cache_costs_nothing_and_says_what_it_saved():
+    gateway = Gateway.from_config({"model_list": [{"model_name": "m", "litellm_params": {"model": "openai/gpt-4o"}}]})
+    call = Call("chat", "m", {})
+    call.deployment, call.upstream_model = gateway.pipeline.models.deployments[0], "gpt-4o"
+    call.usage, call.cache_hit = USAGE, True
+    settle_cost(call, answered=True)
+    record = make_record(call, None, content=False)
+    assert (record.cost, record.saved_cost) == (0.0, pytest.approx(PLAIN))
+    payload = standard_payload(record)
+    assert (payload["response_cost"], payload["saved_cache_cost"]) == (0.0, pytest.approx(PLAIN))
+
+
+def test_the_payload_has_the_references_names(priced):
+    _, [record] = priced(
+        lambda client: client.post("/v1/messages", ASKED), Answer.json(MESSAGE), model="anthropic/claude-sonnet-4-5"
+    )
+    payload = standard_payload(record)
+    assert payload["response_cost"] == payload["hidden_params"]["response_cost"] == pytest.approx(CLAUDE)
+    told = payload["cost_breakdown"]
+    assert told["input_cost"] == pytest.approx(CLAUDE - 50 * 1.5e-5 - 0.02)
+    assert told["output_cost"] == pytest.approx(50 * 1.5e-5)
+    assert (told["cache_read_cost"], told["cache_creation_cost"], told["tool_usage_cost"]) == (3e-4, 1.35e-3, 0.02)
+    assert told["original_cost"] == told["total_cost"] == payload["response_cost"]
+    assert payload["response_cost_failure_debug_info"] is None

@@ -78,7 +78,7 @@ def _tiers_problem(value: Any) -> str | None:
                 ):
                     return "has a range that is none"
             elif not _is_price(price):
-                return f"has a {key} that is no price"
+                return f"has something that is no price: {key}"
     return None
 
 
@@ -87,7 +87,7 @@ def _off_peak_problem(value: Any) -> str | None:
         return "is no object"
     for key, price in value.items():
         if is_price_key(key) and not _is_price(price):
-            return f"has a {key} that is no price"
+            return f"has something that is no price: {key}"
     return None
 
 
