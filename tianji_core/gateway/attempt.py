@@ -204,7 +204,7 @@ class Attempt:
         if "service_tier" in answer:
             call.service_tier = answer["service_tier"]
         if self._deployment.rates is None:
-            call.answered_model = answer.get("model")
+            call.named_model = answer.get("model")
         usage = answer.get("usage")
         if self._counts and not is_reported(usage) and request.operation in _COUNTED:
             counted = await count_answer(request.model, call.operation, call.body, answer)
@@ -329,11 +329,13 @@ class Attempt:
             return await self._pass_on(source, getattr(source, "headers", Headers()))
         transform: StreamTransform | None = None
         if not reshapes and not local:
-            transform = relay_for(provider, request, call.model, wants_usage=call.wants_usage, keep=self._keep)
+            transform = relay_for(
+                provider, request, call.answering_model, wants_usage=call.wants_usage, keep=self._keep
+            )
         if transform is None:
             transform = Translation(
                 mock_decoder() if local else provider.stream_decoder(request),
-                call.model,
+                call.answering_model,
                 wants_usage=call.wants_usage,
                 keep=self._keep,
                 created=int(call.started_at),
@@ -375,7 +377,7 @@ class Attempt:
         if transform.service_tier is not None:
             call.service_tier = transform.service_tier
         if self._deployment.rates is None:
-            call.answered_model = transform.answered_model
+            call.named_model = transform.named_model
         self._note(error, first_token=first_token)
 
     def _note(self, error: GatewayError | None, *, first_token: float | None = None, cancelled: bool = False) -> None:

@@ -112,7 +112,7 @@ class Call:
     """What else there is to be paid for: images, seconds, characters."""
     service_tier: str | None = None
     """The tier of service that the answer names."""
-    answered_model: str | None = None
+    named_model: str | None = None
     """The model that the answer names, where nobody knows the prices of the one that was asked for."""
     deferred: bool = False
     """Whether the vendor still works on the answer: another record tells what that has used."""
@@ -138,6 +138,11 @@ class Call:
             return True
         options = self.body.get("stream_options")
         return isinstance(options, dict) and options.get("include_usage") is True
+
+    @property
+    def answering_model(self) -> str:
+        """What an answer calls its model: the name that was asked for; after a fallback the model that stepped in."""
+        return self.model if not self.fallbacks else self.upstream_model or self.model
 
     def header(self, name: bytes) -> str | None:
         """A client header field, as text."""

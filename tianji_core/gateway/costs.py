@@ -83,8 +83,8 @@ def rates_for(call: Call, deployment: Deployment) -> tuple[Rates | None, str]:
         pricing: Pricing | None = deployment.pricing
         if pricing is not None:
             rates = pricing.rates(model)
-            if rates is None and call.answered_model:
-                rates = pricing.rates(call.answered_model)
+            if rates is None and call.named_model:
+                rates = pricing.rates(call.named_model)
     return rates, f"{deployment.provider_name}/{model}"
 
 

@@ -117,9 +117,9 @@ class NativeAttempt(Attempt):
         call.usage = surface.native_usage(answer) or {}
         call.deferred = answer.get("status") in _UNDER_WAY
         if self._deployment.rates is None:
-            call.answered_model = answer.get("model")
+            call.named_model = answer.get("model")
         if "model" in answer:
-            answer["model"] = call.model
+            answer["model"] = call.answering_model
         keep = self._keep and not call.deferred
         chat = self._parse(request, reply, translates=True, reshapes=False) if keep else {}
         return Reply(chat if isinstance(chat, dict) else {}, native=answer)
@@ -145,7 +145,9 @@ class NativeAttempt(Attempt):
         provider = self._deployment.provider
         decoder = provider.stream_decoder(request) if self._keep else None
         unwrapper = provider.unwrap_native(surface.name, request)
-        transform = NativeRelay(surface.native_stream(self._call.model), provider, request, decoder, unwrapper)
+        transform = NativeRelay(
+            surface.native_stream(self._call.answering_model), provider, request, decoder, unwrapper
+        )
         reply = StreamReply(self._call, response, transform)
         reply.native = True
         return await self._begun(reply)

@@ -99,7 +99,7 @@ class StreamTransform(ABC):
         """The chunks that went by, if they were to be kept."""
 
     @property
-    def answered_model(self) -> str | None:
+    def named_model(self) -> str | None:
         """The model that the vendor names, if this is known without further ado."""
         return None
 
@@ -180,7 +180,7 @@ class Relay(StreamTransform):
         return self._kept or []
 
     @property
-    def answered_model(self) -> str | None:
+    def named_model(self) -> str | None:
         if self._found is None:
             return None
         try:

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tianji_core.accounting.prices import Pricing, Rates, Used, cost_of, embedded_table
 from tianji_core.accounting.prices.entries import price_of
-from tianji_core.accounting.prices.rates import TIERS, Rates
-from tianji_core.accounting.prices.table import embedded_table
+from tianji_core.accounting.prices.rates import BATCH, TIERS
+from tianji_core.accounting.prices.table import Price
 from tianji_core.accounting.prices.tokens import token_cost
+from tianji_core.api.callback import PER_DOLLAR, Cost, in_dollars
 
 SHAPES: dict[str, tuple[dict[str, Any], str]] = {
     "plain": ({"prompt_tokens": 1_234, "completion_tokens": 567}, ""),
@@ -69,6 +74,30 @@ SHAPES: dict[str, tuple[dict[str, Any], str]] = {
     "priority, long": ({"prompt_tokens": 280_000, "completion_tokens": 600}, "priority"),
 }
 BAR = 0.98
+IMAGE_NAME = re.compile(r"^(?:[a-z]+/)?[0-9]+-x-[0-9]+/|/[0-9]+-x-[0-9]+/")
+
+
+def asked_of(name: str, price: Price) -> Iterator[tuple[str, tuple[Any, ...], Used]]:
+    """What is compared for a model: which calculation of LiteLLM's, with what, and the same for us."""
+    for usage, tier in SHAPES.values():
+        yield "tokens", (usage, tier), Used(usage, tier=TIERS.get(tier, ""))
+    plain = SHAPES["plain"][0]
+    yield "batch", (plain,), Used(plain, tier=BATCH)
+    if price.get("mode") == "audio_transcription":
+        yield "seconds", (12.5,), Used(None, "transcriptions", measured={"seconds": 12.5})
+    if price.get("mode") == "image_generation" and not IMAGE_NAME.search(name):
+        for size, quality in (("1024x1024", None), ("1024x1536", "high"), ("1024x1024", "low")):
+            measured = {"images": 2, "size": size, "quality": quality}
+            yield "images", (2, size, quality), Used(None, "images", measured=measured)
+
+
+def sides(kind: str, rates: Rates, used: Used, theirs: Any) -> list[tuple[float, float]]:
+    """Our costs and theirs, in dollars: of input and output where both tell them apart."""
+    if kind == "tokens":
+        ours = token_cost(rates, used.usage or {}, used.tier)
+        return [(sum(ours[:3]) / PER_DOLLAR, theirs[0]), (sum(ours[3:]) / PER_DOLLAR, theirs[1])]
+    found = cost_of(rates, None, used)
+    return [(in_dollars(found.total) if isinstance(found, Cost) else -1.0, sum(theirs))]
 
 
 @pytest.mark.long
@@ -78,37 +107,35 @@ def test_costs_are_those_of_litellm() -> None:
     if not python:
         pytest.skip("TIANJI_LITELLM_PYTHON names no Python that has litellm")
     table = dict(embedded_table())
-    asked = [
-        (name, price["litellm_provider"], usage, tier)
+    all_asked = [
+        (kind, name, given, used)
         for name, price in table.items()
         if "litellm_provider" in price
-        for usage, tier in SHAPES.values()
+        for kind, given, used in asked_of(name, price)
     ]
-    done = subprocess.run(
-        [python, str(Path(__file__).parents[2] / "litellm_costs.py")],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    sent = [(kind, name, table[name]["litellm_provider"], *given) for kind, name, given, _ in all_asked]
+    script = str(Path(__file__).parents[2] / "litellm_costs.py")
+    done = subprocess.run([python, script], input=json.dumps(sent), capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     same = {name for name, entry in told["models"].items() if price_of(entry)[0] == table[name]}
     assert len(same) > 3_000, "the table is of another version of LiteLLM"
-    compared, different = 0, []
-    shapes = [*SHAPES] * (len(asked) // len(SHAPES))
-    for shape, (name, _, usage, tier), cost in zip(shapes, asked, told["costs"], strict=True):
-        if cost is None or name not in same:
+    compared, different = Counter[str](), []
+    for (kind, name, given, used), theirs in zip(all_asked, told["costs"], strict=True):
+        if theirs is None or name not in same or None in theirs or (kind != "tokens" and not any(theirs)):
             continue
-        rates = Rates(table[name], "table")
-        ours = token_cost(rates, usage, TIERS.get(tier, ""))
-        sides = ((sum(ours[:3]), cost[0]), (sum(ours[3:]), cost[1]))
-        compared += 1
+        pricing = Pricing(embedded_table(), table[name]["litellm_provider"], base_model=name)
+        rates = pricing.rates(name) if kind == "images" else Rates(table[name], "table")
+        assert rates is not None
+        compared[kind] += 1
         # LiteLLM adds up floats, so a part in a billion is no difference.
-        if any(abs(mine / 1e12 - theirs) > 1e-9 * theirs + 3e-12 for mine, theirs in sides):
-            different.append((shape, name, [mine / 1e12 for mine, _ in sides], cost))
-    share = 1 - len(different) / compared
+        both = sides(kind, rates, used, theirs)
+        if any(abs(ours - others) > 1e-9 * others + 3e-12 for ours, others in both):
+            different.append((kind, name, given, both))
+    share = 1 - len(different) / compared.total()
     models = {name for _, name, *_ in different}
-    print(f"{compared} costs of {len(same)} models, {share:.2%} the same; different: {len(models)} models")
+    print(f"{dict(compared)} costs of {len(same)} models, {share:.2%} the same; different: {len(models)} models")
     for line in different[: int(os.environ.get("TIANJI_SHOW", "10"))]:
         print(*line)
     assert share >= BAR
+    for kind, number in compared.items():
+        assert sum(each[0] == kind for each in different) <= (1 - BAR) * number, kind

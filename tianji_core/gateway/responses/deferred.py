@@ -111,7 +111,7 @@ class Deferred:
         made.group, made.deployment, made.upstream_model = call.group, call.deployment, call.upstream_model
         made.usage = RESPONSES.native_usage(response)
         model = response.get("model")
-        made.answered_model = model if isinstance(model, str) else None
+        made.named_model = model if isinstance(model, str) else None
         error = None
         if response.get("status") not in _GOOD:
             told = response.get("error")
