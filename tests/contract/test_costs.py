@@ -633,3 +633,15 @@ def test_the_payload_has_the_references_names(priced):
     assert (told["cache_read_cost"], told["cache_creation_cost"], told["tool_usage_cost"]) == (3e-4, 1.35e-3, 0.02)
     assert told["original_cost"] == told["total_cost"] == payload["response_cost"]
     assert payload["response_cost_failure_debug_info"] is None
+
+
+def test_models_without_a_price_can_be_refused(priced, fake_upstream):
+    blocked = {"block_requests_for_models_without_pricing": True}
+    answer, [record] = priced(
+        lambda client: client.chat(), Answer.chat(), model="openai/none", litellm_settings=blocked
+    )
+    assert (answer.status, answer.error["type"]) == (403, "model_cost_map_missing")
+    assert (record.cost, record.unpriced) == (None, None)
+    assert not fake_upstream.requests
+    answer, _ = priced(lambda client: client.chat(), Answer.chat(), litellm_settings=blocked)
+    assert answer.status == 200

@@ -95,6 +95,7 @@ class Compiler:
             callbacks=callbacks,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
+            needs_prices=self.config.litellm_settings.block_requests_for_models_without_pricing,
             counts_tokens=not self.config.litellm_settings.disable_token_counter,
             max_response_bytes=int(self.config.general_settings.max_response_size_mb * MEBIBYTE),
         )

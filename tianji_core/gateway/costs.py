@@ -10,6 +10,7 @@ from tianji_core.accounting.prices.cost import Unpriced, Used, cost_of, with_ter
 from tianji_core.accounting.prices.money import amount_of
 from tianji_core.accounting.prices.rates import BATCH, TIERS, Rates
 from tianji_core.api.callback import Cost
+from tianji_core.api.errors import PermissionDeniedError
 from tianji_core.gateway.call import Call
 from tianji_core.routing import Deployment
 from tianji_core.telemetry import get_logger
@@ -42,7 +43,11 @@ def settle_cost(call: Call, *, answered: bool) -> None:
     elif call.usage is None and call.kind in _NO_WORK:
         return
     else:
-        found = call_cost(call, deployment)
+        try:
+            found = call_cost(call, deployment)
+        except Exception:  # a defect of ours is no reason for an answer not to go out
+            log.exception("cost cannot be worked out", call_id=call.id)
+            found = Unpriced("the cost cannot be worked out")
     call.unpriced = None
     if isinstance(found, Unpriced):
         _tell(call, deployment, found)
@@ -70,6 +75,17 @@ def call_cost(call: Call, deployment: Deployment) -> Cost | Unpriced:
     if call.operation == "realtime" and call.usage is not None and not isinstance(found, Unpriced):
         return _with_transcripts(found, call.usage, deployment, used)
     return found
+
+
+def check_priced(call: Call, deployment: Deployment, model: str) -> None:
+    """Raises PermissionDeniedError for a model whose price nobody knows, before it is called."""
+    pricing: Pricing | None = deployment.pricing
+    if pricing is None or pricing.rates(model) is None:
+        raise PermissionDeniedError(
+            f"Model {call.model!r} has no known price, and this gateway calls no such models.",
+            type="model_cost_map_missing",
+            param="model",
+        )
 
 
 def rates_for(call: Call, deployment: Deployment) -> tuple[Rates | None, str]:

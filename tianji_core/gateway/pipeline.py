@@ -15,7 +15,7 @@ from tianji_core.api.errors import (
 )
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.call import Call
-from tianji_core.gateway.costs import settle_cost
+from tianji_core.gateway.costs import check_priced, settle_cost
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
 from tianji_core.gateway.native import NativeAttempt, speaks_natively
@@ -45,6 +45,8 @@ class Pipeline:
     keeps_content: bool = True
     """Whether prompts and answers may go into records (`turn_off_message_logging` says no)."""
     max_response_bytes: int = 64 * 1024 * 1024
+    needs_prices: bool = False
+    """Whether models whose price nobody knows are refused (`block_requests_for_models_without_pricing`)."""
     counts_tokens: bool = True
     """Whether usage that a vendor does not tell is counted here (`disable_token_counter` says no)."""
 
@@ -100,6 +102,8 @@ class Pipeline:
 
     async def attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
         model = target.upstream_model(deployment)
+        if self.needs_prices:
+            check_priced(call, deployment, model)
         native = call.surface is not None and speaks_natively(call, deployment, model)
         keep = (call.stream or native) and (
             (self.callbacks.wants_content and self.keeps_content)

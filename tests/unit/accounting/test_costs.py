@@ -111,6 +111,21 @@ USAGES = st.fixed_dictionaries(
         "server_tool_use": st.dictionaries(st.just("web_search_requests"), COUNT),
     },
 )
+NAMES = [
+    *DETAILS,
+    *("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details", "cache_creation"),
+    *("cost", "total_cost", "cost_in_usd_ticks", "server_tool_use", "web_search_requests", "num_search_queries"),
+    *(
+        "seconds",
+        "search_units",
+        "pages",
+        "character_count",
+        "image_count",
+        "web_search_options",
+        "search_context_size",
+    ),
+    *("cached_tokens_details", "server_side_tool_usage_details", "inference_geo", "speed", "low", "us", "fast"),
+]
 TERMS = st.one_of(
     st.none(),
     st.builds(Terms, st.decimals(0, 1, places=4), st.decimals(0, 3, places=4), st.integers(0, 10**12)),
@@ -126,6 +141,34 @@ def test_parts_add_up_and_nothing_is_negative(
     if isinstance(found, Cost):
         adds_up(found)
         assert found == cost_of(rates_of(model), terms, Used(usage, tier=tier))
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3)),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)),
+    max_leaves=12,
+)
+OPERATIONS = ["chat", "embeddings", "images", "speech", "transcriptions", "rerank", "moderations", "realtime"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(sorted(PRICES)),
+    st.one_of(st.none(), st.dictionaries(st.sampled_from(NAMES), JSON)),
+    st.dictionaries(st.sampled_from(NAMES), JSON, max_size=3),
+    st.one_of(
+        st.none(), st.dictionaries(st.sampled_from(["images", "size", "quality", "seconds", "characters"]), JSON)
+    ),
+    st.sampled_from(OPERATIONS),
+)
+def test_whatever_a_vendor_says_has_a_cost_or_a_reason(
+    model: str, usage: Any, body: dict[str, Any], measured: Any, operation: Any
+) -> None:
+    found = cost_of(rates_of(model), None, Used(usage, operation, body, measured, seconds=1.5))
+    if isinstance(found, Cost):
+        adds_up(found)
+    else:
+        assert found.reason
 
 
 @settings(max_examples=100, deadline=None)

@@ -69,6 +69,9 @@ class LitellmSettings(Block):
         usage="B",
         kind="map",
     )
+    block_requests_for_models_without_pricing: Flag = key(
+        False, "Refuse calls of models whose price nobody knows.", usage="C"
+    )
     custom_provider_map: list[CustomProvider] = key(
         [], "Providers written beside the config.", usage="B", kind="list of {provider, custom_handler}"
     )
