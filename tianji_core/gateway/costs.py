@@ -7,8 +7,9 @@ from typing import Any
 
 from tianji_core.accounting.prices import Pricing
 from tianji_core.accounting.prices.cost import Unpriced, Used, cost_of, with_terms
+from tianji_core.accounting.prices.ladders import BATCH
 from tianji_core.accounting.prices.money import amount_of
-from tianji_core.accounting.prices.rates import BATCH, TIERS, Rates
+from tianji_core.accounting.prices.rates import TIERS, Rates
 from tianji_core.api.callback import Cost
 from tianji_core.api.errors import PermissionDeniedError
 from tianji_core.gateway.call import Call

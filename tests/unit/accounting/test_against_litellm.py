@@ -18,7 +18,8 @@ import pytest
 
 from tianji_core.accounting.prices import Pricing, Rates, Used, cost_of, embedded_table
 from tianji_core.accounting.prices.entries import price_of
-from tianji_core.accounting.prices.rates import BATCH, TIERS
+from tianji_core.accounting.prices.ladders import BATCH
+from tianji_core.accounting.prices.rates import TIERS
 from tianji_core.accounting.prices.table import Price
 from tianji_core.accounting.prices.tokens import token_cost
 from tianji_core.api.callback import PER_DOLLAR, Cost, in_dollars

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from tianji_core.accounting.prices.ladders import BATCH
 from tianji_core.accounting.prices.money import amount_of, share, times, times_part
-from tianji_core.accounting.prices.rates import BATCH, Rates
+from tianji_core.accounting.prices.rates import Rates
 from tianji_core.accounting.prices.tokens import token_cost
 from tianji_core.accounting.prices.units import (
     HEARING,

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from tianji_core.accounting.prices.ladders import BATCH, TokenRates
 from tianji_core.accounting.prices.money import HALF, MOST_UNITS, SCALE, times
-from tianji_core.accounting.prices.rates import BATCH, Rates, TokenRates
+from tianji_core.accounting.prices.rates import Rates
 
 ONE = Decimal(1)
 
