@@ -645,3 +645,29 @@ def test_models_without_a_price_can_be_refused(priced, fake_upstream):
     assert not fake_upstream.requests
     answer, _ = priced(lambda client: client.chat(), Answer.chat(), litellm_settings=blocked)
     assert answer.status == 200
+
+
+def test_a_reload_hands_over_what_vendors_still_work_on(priced, fake_upstream):
+    whole = []
+
+    def vendor(request):
+        if request.method == "POST":
+            return Answer.json({**RESPONSE, "status": "queued", "background": True, "output": [], "usage": None})
+        return Answer.json(RESPONSE if whole else {**RESPONSE, "status": "in_progress", "output": [], "usage": None})
+
+    fake_upstream.answer(script=vendor)
+
+    async def work(client):
+        made = (await client.post("/v1/responses", {"model": "m", "input": "Hi", "background": True})).json()
+        old = client.app.serving.gateway
+        await client.app.reload()
+        await asyncio.gather(*client.app._retired)
+        now = client.app.serving.gateway
+        assert now is not old
+        assert list(now.responses.deferred._waiting) == ["resp_1"]
+        whole.append(True)
+        assert (await client.get(f"/v1/responses/{made['id']}")).json()["status"] == "completed"
+        return now.pipeline.callbacks.subscriptions[0].callback.records
+
+    records, _ = priced(work, model="openai/gpt-5")
+    assert [record.cost for record in records if record.id == "resp_1"] == [pytest.approx(GPT5)]

@@ -196,6 +196,11 @@ class Gateway:
         if "batches" in self.__dict__:
             await self.batches.runner.aclose(None)
 
+    def hand_over(self, successor: Gateway) -> None:
+        """Let another gateway go on with what cannot end with this one: answers that vendors still work on."""
+        if self._responses is not None:
+            self._responses.deferred.hand_over(successor.responses.deferred, successor.responses.ids)
+
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
         if "batches" in self.__dict__:

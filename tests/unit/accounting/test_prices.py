@@ -37,6 +37,7 @@ def test_every_model_is_found_by_its_name() -> None:
         names[-1] + "x",
     ):
         assert (table.get(name) is not None) == (name in names)
+    assert table.get("gpt-4o\ud800") is None
 
 
 def test_the_table_says_where_it_comes_from() -> None:

@@ -49,7 +49,10 @@ class PriceTable:
 
     def get(self, name: str) -> Price | None:
         """What the table says of a name. Raises PriceTableError for a line that makes no sense."""
-        wanted = orjson.dumps(name)
+        try:
+            wanted = orjson.dumps(name)
+        except TypeError:  # half of a surrogate pair, from a client: no model is called so
+            return None
         data, low, high = self._bytes, self._start, len(self._bytes)
         while low < high:
             middle = (low + high) // 2

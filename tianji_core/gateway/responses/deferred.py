@@ -16,7 +16,7 @@ from tianji_core.api.provider import Body
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.limits import Reservation
 from tianji_core.gateway.responses import vendor
-from tianji_core.gateway.responses.ids import AtVendor
+from tianji_core.gateway.responses.ids import AtVendor, ResponseIds
 from tianji_core.telemetry import get_logger
 from tianji_core.translate.surfaces.responses import RESPONSES
 
@@ -63,6 +63,14 @@ class Deferred:
         if task is not None and task is not asyncio.current_task():
             task.cancel()
         self._record(call, at, response)
+
+    def hand_over(self, successor: Deferred, ids: ResponseIds) -> None:
+        """Let another gateway wait in this one's place; `ids` are its own, and lead to its deployments."""
+        for ident, (call, at) in list(self._waiting.items()):
+            there = ids.open(at.id, None)
+            if there is not None:
+                del self._waiting[ident]
+                successor.watch(call, there)
 
     async def aclose(self) -> None:
         """Look at what is not whole a last time."""
