@@ -31,17 +31,11 @@ def settle_cost(call: Call, *, answered: bool) -> None:
     A call that failed has cost what it has used, as far as the vendor, or a count of what was delivered, says it.
     """
     deployment = call.deployment
-    if (
-        call.cost is not None
-        or deployment is None
-        or call.deferred
-        or call.batched
-        or (call.usage is None and not answered)
-    ):
+    if call.cost is not None or deployment is None or call.deferred or call.batched:
         return
     if call.request_price is not None:
         found: Cost | Unpriced = _by_request(call.request_price)
-    elif call.usage is None and call.kind in _NO_WORK:
+    elif call.usage is None and (not answered or call.kind in _NO_WORK):
         return
     else:
         try:

@@ -209,6 +209,20 @@ def test_what_nobody_knows_is_no_zero() -> None:
     assert isinstance(cost("gpt-4o", None, {"operation": "images", "measured": {"images": 1}}), Unpriced)
 
 
+def test_a_price_that_nobody_here_understands_is_no_zero() -> None:
+    for price in ({"output_cost_per_second_720p": 0.1}, {"annotation_cost_per_page": 1}, {"litellm_provider": "x"}):
+        for operation in ("chat", "images", "moderations"):
+            found = cost_of(Rates(price, "table"), None, Used({"prompt_tokens": 5}, operation, measured={"images": 1}))
+            assert isinstance(found, Unpriced), (price, operation)
+    images = Rates({"input_cost_per_token": 0, "output_cost_per_image": 0.04}, "table")
+    tokens = {"prompt_tokens": 5, "completion_tokens": 900}
+    found = cost_of(images, None, Used(tokens, "images", measured={"images": 1}))
+    assert isinstance(found, Cost)
+    assert in_dollars(found.total) == 0.04, "tokens are free there, images are not"
+    free = Rates({"input_cost_per_token": 0, "output_cost_per_image": "0.0"}, "config")
+    assert cost_of(free, None, Used(None, "moderations")) == Cost(0, 0, "config")
+
+
 def test_odd_reported_costs_are_not_believed() -> None:
     plain = cost("gpt-4o", {"prompt_tokens": 10, "completion_tokens": 0}, {})
     for odd in (-1, "much", float("nan"), float("inf"), {"total_cost": -2}, {}, [], True, 10**9):

@@ -16,6 +16,7 @@ from tianji_core.accounting.prices.ladders import Ladder, TokenRates, ladder, sc
 from tianji_core.accounting.prices.money import decimal_of, rate_of
 from tianji_core.accounting.prices.table import Price
 from tianji_core.api.callback import PriceSource
+from tianji_core.config.schema.prices import is_price_key
 
 if TYPE_CHECKING:
     from tianji_core.accounting.prices.off_peak import OffPeak
@@ -28,7 +29,6 @@ _INCLUSIVE = frozenset({"xai"})
 _HALF_CACHE = frozenset({"fireworks_ai"})
 """Vendors that read from their cache for half the price, where the price list does not say it."""
 
-_SECONDS = ("input_cost_per_second", "output_cost_per_second", "cost_per_second")
 _UNITS = (
     "input_cost_per_image",
     "output_cost_per_image",
@@ -38,17 +38,13 @@ _UNITS = (
     "output_cost_per_second",
     "cost_per_second",
     "input_cost_per_character",
-    "output_cost_per_character",
     "input_cost_per_query",
     "input_cost_per_request",
     "input_cost_per_audio_per_second",
     "input_cost_per_video_per_second",
-    "output_cost_per_video_per_second",
     "ocr_cost_per_page",
-    "annotation_cost_per_page",
     "code_interpreter_cost_per_session",
     "file_search_cost_per_1k_calls",
-    "google_maps_grounding_cost_per_query",
 )
 TOKEN_KEYS = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_audio_token")
 """A model with one of these is paid for by tokens."""
@@ -97,10 +93,12 @@ class Rates:
         self._inclusive = vendor in _INCLUSIVE
         self._sized = sized
         self.source: PriceSource = source
+        self.units: dict[str, int] = {
+            key: rate for key in _UNITS if (rate := scaled(price.get(key), factor)) is not None
+        }
+        """Rates of other things than tokens."""
         said = [rate_of(price[key]) for key in (*TOKEN_KEYS, *_MORE_TOKENS) if price.get(key) is not None]
-        self.by_tokens = (
-            any(said) or (bool(said) and not any(price.get(key) for key in _SECONDS)) or bool(tiers_of(price))
-        )
+        self.by_tokens = any(said) or bool(tiers_of(price)) or (bool(said) and not any(self.units.values()))
         """Whether tokens are what is paid for, or one of the things."""
         self.off_peak: OffPeak | None = None
         if price.get("off_peak_pricing") is not None:  # a few models have it, and only they load what it takes
@@ -111,10 +109,6 @@ class Rates:
         standard = self.ladder("")
         self.plain: TokenRates | None = standard.base if not standard.steps and self.off_peak is None else None
         """The rates of every call without a tier of service or factor; None if it takes more to find them."""
-        self.units: dict[str, int] = {
-            key: rate for key in _UNITS if (rate := scaled(price.get(key), factor)) is not None
-        }
-        """Rates of other things than tokens."""
         self.searches: dict[str, int] | None = _searches(price)
         self.searches_per_prompt = _vendor_is_google(price) and price.get("web_search_billing_unit") != "per_query"
         """Whether a call with several searches pays for one."""
@@ -131,8 +125,9 @@ class Rates:
 
     @property
     def is_free(self) -> bool:
-        """Whether a price is known, and each of it is zero."""
-        return not any(self.ladder("").base) and not any(self.units.values()) and not self._price.get("tiered_pricing")
+        """Whether every price that is known of the model, and one is, is zero."""
+        said = [value for key, value in self._price.items() if is_price_key(key)]
+        return bool(said) and all(rate_of(value) == 0 for value in said)
 
     def ladder(self, tier: str, factor: Decimal = Decimal(1)) -> Ladder:
         """The rates of a tier of service ("" for the standard one), all of them times a factor."""
