@@ -671,3 +671,20 @@ def test_a_reload_hands_over_what_vendors_still_work_on(priced, fake_upstream):
 
     records, _ = priced(work, model="openai/gpt-5")
     assert [record.cost for record in records if record.id == "resp_1"] == [pytest.approx(GPT5)]
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("place", ["chunk", "last chunk", "nowhere"])
+def test_the_usage_of_a_stream_may_tell_its_cost(priced, told, place):
+    chunks = chat_chunks({"content": "Hi"})
+    if place != "chunk":
+        *chunks, usage = chunks
+    if place == "last chunk":
+        chunks[-1]["usage"] = usage["usage"]
+    shown = {"include_cost_in_streaming_usage": told}
+    asked = {"stream": True, "stream_options": {"include_usage": True}}
+    answer, [record] = priced(lambda client: client.chat(**asked), Answer.sse(*chunks), litellm_settings=shown)
+    assert answer.chunks()[-1]["usage"].get("cost") == (record.cost if told else None)
+    assert record.cost > 0
+    assert record.cost_breakdown.source == "table"
+    assert "cost" not in record.usage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,12 +14,13 @@ import orjson
 
 from tianji_core.accounting import count_answer, count_stream, is_reported, read_chunks
 from tianji_core.accounting.prices.units import measure
-from tianji_core.api.callback import AttemptRecord
+from tianji_core.api.callback import AttemptRecord, Cost, in_dollars
 from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation, Provider
 from tianji_core.gateway.body import vendor_body
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.costs import call_cost
 from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
 from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
@@ -342,10 +344,19 @@ class Attempt:
                 answer_id=new_id("completions" if reshapes else request.operation),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
+        if self._deployment.shows_cost and call.surface is None and call.wants_usage:
+            transform.price = self._cost_so_far
         reply = StreamReply(call, source, transform)
         if self._counts:
             reply.count = self._count
         return await self._begun(reply)
+
+    def _cost_so_far(self, usage: Mapping[str, Any], tier: str | None) -> float | None:
+        """What a stream costs whose usage has just come; its end is all that is still to come."""
+        call = self._call
+        call.usage, call.service_tier = usage, tier
+        cost = call_cost(call, self._deployment)
+        return in_dollars(cost.total) if isinstance(cost, Cost) else None
 
     async def _pass_on(self, source: Source, headers: Headers) -> StreamReply:
         """An answer that goes to the client byte by byte, unread."""

@@ -119,6 +119,7 @@ class DeploymentBuilder:
             needs_follow=type(provider).follow is not Provider.follow,
             asks_for_usage=general.always_include_stream_usage is not False
             and (supported is None or "stream_options" in supported),
+            shows_cost=litellm.include_cost_in_streaming_usage,
             shows_usage=general.always_include_stream_usage is True,
             in_pass_through=params.use_in_pass_through,
         )

@@ -42,6 +42,8 @@ class StreamTransform(ABC):
     usage: Mapping[str, Any] | None = None
     service_tier: str | None = None
     """The tier of service that the vendor has told with it."""
+    price: Callable[[Mapping[str, Any], str | None], float | None] | None = None
+    """What a usage costs with a tier of service, in dollars, where the client is to read it in the usage."""
     number: int = 0
     """The number of the next event, in dialects that number them."""
 
@@ -74,11 +76,18 @@ class StreamTransform(ABC):
             self.service_tier = chunk["service_tier"]
         if not chunk.get("choices"):
             self._owed = None
+            if self.price is not None:
+                chunk["usage"] = self._told(usage)
             return self._wants_usage
         del chunk["usage"]
         if self._wants_usage:
-            self._owed = {**chunk, "choices": [], "usage": usage}
+            self._owed = {**chunk, "choices": [], "usage": self._told(usage)}
         return True
+
+    def _told(self, usage: Body) -> Body:
+        """A usage as the client is told it."""
+        cost = self.price(usage, self.service_tier) if self.price is not None else None
+        return usage if cost is None else {**usage, "cost": cost}
 
     def add_usage(self, usage: Body, like: Body) -> bytes:
         """Take a usage that the gateway has counted; the chunk that tells it, if the client wants one.
@@ -89,7 +98,7 @@ class StreamTransform(ABC):
         if not (self._wants_usage and like):
             return b""
         chunk: Body = {name: like[name] for name in _CHUNK_HEAD if name in like}
-        chunk.update(choices=[], usage=usage)
+        chunk.update(choices=[], usage=self._told(usage))
         if self._kept is not None:
             self._kept.append(chunk)
         return encode_event(orjson.dumps(chunk))

@@ -64,6 +64,8 @@ class Deployment:
     needs_follow: bool = False
     asks_for_usage: bool = True
     """Whether streams are asked for a usage chunk (`stream_options.include_usage`)."""
+    shows_cost: bool = False
+    """Whether a stream's usage tells its clients what it costs."""
     shows_usage: bool = False
     """Whether that chunk goes to clients that did not ask for it, too."""
     in_pass_through: bool | None = None

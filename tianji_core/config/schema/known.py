@@ -109,7 +109,6 @@ LITELLM_SETTINGS = {
     "tag_budget_config": "Budgets by tag.",
     "extra_spend_tag_headers": "Request headers that become tags.",
     "disable_add_user_agent_to_request_tags": "No tag from the User-Agent.",
-    "include_cost_in_streaming_usage": "Cost in the usage chunk.",
     "disable_end_user_cost_tracking": "No cost by end user.",
     "disable_end_user_cost_tracking_prometheus_only": "No metrics by end user.",
     "validate_end_user_id_in_db": "Accept known end users only.",

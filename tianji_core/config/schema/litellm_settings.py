@@ -69,6 +69,9 @@ class LitellmSettings(Block):
         usage="B",
         kind="map",
     )
+    include_cost_in_streaming_usage: Flag = key(
+        False, "Tell the cost of a stream in its usage, where the client wants one.", usage="C"
+    )
     block_requests_for_models_without_pricing: Flag = key(
         False, "Refuse calls of models whose price nobody knows.", usage="C"
     )
