@@ -71,6 +71,11 @@ NOTES = {
         "settings from the config."
     ),
     "tianji_register_caches": "Of extensions. What is registered is kept; the gateway asks no cache yet.",
+    "tianji_model_price": (
+        "Of extensions, and of all other plugins that the config has loaded. Called while the config is compiled, once "
+        "for each deployment, and for a wildcard when a model is called for the first time; the answer is kept. The "
+        "first plugin that knows the model has the say. `model` is the vendor's name, `provider` the provider's."
+    ),
     "tianji_routes": (
         "Of extensions. Called once, when the application is made: a reload of the config adds no routes and takes "
         "none away. The gateway that it is given is the first one."
@@ -120,7 +125,7 @@ PARTS = (
     Part(
         "Callback",
         "api/callback.py",
-        ("Callback", "CallbackSettings", "CallRecord", "AttemptRecord", "ErrorRecord"),
+        ("Callback", "CallbackSettings", "CallRecord", "Cost", "AttemptRecord", "ErrorRecord"),
         "Is told of every call once it is over, beside the calls.",
     ),
     Part(

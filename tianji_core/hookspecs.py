@@ -9,7 +9,7 @@ validated settings, and the pydantic model of those settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,6 +64,13 @@ def tianji_register_secret_sources(register: Register) -> None:
 @hookspec(historic=True)
 def tianji_register_caches(register: Register) -> None:
     """Stores for answers: factories of `tianji_core.api.cache.Cache`."""
+
+
+@hookspec(firstresult=True)
+def tianji_model_price(model: str, provider: str) -> Mapping[str, float] | None:
+    """What a model costs, in the words of the price table (`input_cost_per_token`, …) and US dollars; None for models
+    that the plugin knows nothing of. Goes over the price table; prices in the config go over this.
+    """
 
 
 @hookspec

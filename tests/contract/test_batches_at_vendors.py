@@ -141,6 +141,8 @@ def test_openai_does_its_batches(gateway, openai):
             [record] = [r for r in heard if r.operation == "batches" and r.usage]
             assert record.usage["total_tokens"] == 4 * 27
             assert (record.model, record.upstream_model, record.provider) == ("m", "gpt-4o", "openai")
+            assert record.cost == pytest.approx(4 * (18 * 1.25e-6 + 9 * 5e-6)), "half of what calls cost"
+            assert record.cost_breakdown.service_tier == "batches"
             assert (record.principal.user_id, record.metadata["batch_id"]) == ("ann", batch["id"])
             assert not [r for r in heard if r.operation == "chat"]
 

@@ -1,7 +1,7 @@
 """The usage of a realtime session: what the vendor says in its events, added up.
 
 Source: OpenAI's Realtime API reference (`response.done`: `response.usage`;
-`conversation.item.input_audio_transcription.completed`: `usage`).
+`conversation.item.input_audio_transcription.completed`: `usage`; `session.created` and `.updated`: who transcribes).
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ from typing import Any
 import orjson
 
 from tianji_core.api.provider import Body
+from tianji_core.translate.shapes import as_object
 
 _DONE = '"response.done"'
+_SESSION = '"session.'
+_BEGINNING = 120
+"""Characters of a message in which its type stands."""
 _TRANSCRIBED = '"conversation.item.input_audio_transcription.completed"'
 # A quotation mark inside of a JSON text has a backslash before it, so these stand for nothing but themselves.
 
@@ -25,6 +29,7 @@ class SessionUsage:
         self._transcribes = transcribes
         self._answers: Body = {}
         self._transcripts: Body = {}
+        self._transcriber: str | None = None
 
     def see(self, message: str) -> None:
         """Take a message into account."""
@@ -38,12 +43,14 @@ class SessionUsage:
             usage = _decoded(message).get("usage")
             if isinstance(usage, dict):
                 _add(self._transcripts, usage)
+        elif _SESSION in message[:_BEGINNING]:
+            self._transcriber = _transcriber(_decoded(message).get("session")) or self._transcriber
 
     def total(self) -> Body | None:
         """All of it in the names of chat; None if nothing was said.
 
         Transcripts of what the user says are made by a model of their own, at a price of its own: they are told apart,
-        in `input_audio_transcription`.
+        in `input_audio_transcription`, with the `model` if the session has named it.
         """
         if self._transcribes and not self._answers:
             return _in_chat_names(self._transcripts)
@@ -51,6 +58,8 @@ class SessionUsage:
         spoken = _in_chat_names(self._transcripts)
         if spoken is None:
             return found
+        if self._transcriber is not None:
+            spoken["model"] = self._transcriber
         return {**(found or _NOTHING), "input_audio_transcription": spoken}
 
 
@@ -63,6 +72,17 @@ def _decoded(message: str) -> Body:
     except ValueError:
         return {}
     return event if isinstance(event, dict) else {}
+
+
+def _transcriber(session: Any) -> str | None:
+    """The model that makes transcripts in a session, in the form of either version of the API."""
+    session = as_object(session)
+    heard = as_object(as_object(session.get("audio")).get("input"))
+    for found in (session.get("input_audio_transcription"), heard.get("transcription")):
+        model = as_object(found).get("model")
+        if isinstance(model, str) and model:
+            return model
+    return None
 
 
 def _add(total: Body, more: Body) -> None:

@@ -19,6 +19,47 @@ UsageSource = Literal["vendor", "tokenizer", "estimate"]
 """Who counted the tokens: the vendor; the gateway, with the tokenizer of the model's family; or nobody really."""
 
 
+PriceSource = Literal["config", "plugin", "table", "vendor"]
+"""Who says what a call costs: the config, a plugin (`tianji_model_price`), the price table, or the vendor's answer."""
+
+PER_DOLLAR = 10**12
+"""What `Cost` counts in: so many make a US dollar."""
+
+
+class Cost(NamedTuple):
+    """What a call costs, in whole numbers of 10^-12 US dollars, so that sums are exact (`in_dollars` makes dollars).
+
+    `input` to `other` share no token, and are `original` together. `original - discount + margin` is `total`.
+    """
+
+    total: int
+    original: int
+    """By the list prices."""
+    source: PriceSource
+    input: int = 0
+    """What the model read, without what came from a cache or went into one."""
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    """What the model wrote, without reasoning; images, seconds and the like that it made."""
+    reasoning: int = 0
+    tools: int = 0
+    """Searches and other tools that the vendor runs and charges for apart."""
+    other: int = 0
+    """What is no matter of parts: the price of a request, or all of it where the vendor says only that."""
+    discount: int = 0
+    margin: int = 0
+    margin_percent: float = 0.0
+    """The part of the margin that goes by the cost, 0.1 for ten percent."""
+    service_tier: str | None = None
+    """The tier whose prices hold, where it is not the standard one: flex, priority, batches, …"""
+
+
+def in_dollars(amount: int) -> float:
+    """An amount of a `Cost` in US dollars: the float that is nearest to it."""
+    return amount / PER_DOLLAR
+
+
 class AttemptRecord(NamedTuple):
     """One upstream try. `status` is the vendor's HTTP status, None if there was no answer; times in seconds."""
 
@@ -77,7 +118,12 @@ class CallRecord:
     usage_source: UsageSource | None = None
     """None without `usage`; what is not the vendor's has `estimated` in its usage too."""
     cost: float | None = None
-    """In US dollars, where the config itself says what a call costs (`cost_per_request`)."""
+    """In US dollars: `cost_breakdown.total` as a float. None if it is not known; `unpriced` says why."""
+    cost_breakdown: Cost | None = None
+    unpriced: str | None = None
+    """Why there is no cost, of a call that has used something. None where nothing was used, or the cost is known."""
+    saved_cost: float | None = None
+    """In US dollars, what a call would have cost whose answer came from a cache; its `cost` is 0."""
     policies: tuple[str, ...] = ()
     """The policies that held for the call."""
 

@@ -1,6 +1,6 @@
 """A call record in the shape that log sinks already know: LiteLLM's StandardLoggingPayload.
 
-Every member of that payload is present. What a record does not know (prices, the cache, a key's spend) is None rather
+Every member of that payload is present. What a record does not know (a cost, the cache, a key's spend) is None rather
 than a made-up zero, so that a sink can tell "nothing" from "not known". `attempts` and `fallbacks` are our additions.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from tianji_core.api.callback import AttemptRecord, CallRecord
+from tianji_core.api.callback import AttemptRecord, CallRecord, Cost, in_dollars
 from tianji_core.api.provider import Body
 
 _CALL_TYPES = {
@@ -92,9 +92,6 @@ _UNKNOWN_CALLER = dict.fromkeys(
 )
 _UNKNOWN = dict.fromkeys(
     [
-        "cost_breakdown",
-        "response_cost_failure_debug_info",
-        "saved_cache_cost",
         "zero_cost_diagnostic",
         "cache_hit",
         "cache_key",
@@ -130,6 +127,9 @@ def standard_payload(record: CallRecord) -> dict[str, Any]:
         "completion_tokens": completion_tokens,
         "total_tokens": total_tokens,
         "response_cost": record.cost,
+        "cost_breakdown": _cost_breakdown(record.cost_breakdown),
+        "saved_cache_cost": record.saved_cost,
+        "response_cost_failure_debug_info": record.unpriced,
         "startTime": record.started_at,
         "endTime": record.ended_at,
         "completionStartTime": first_token,
@@ -162,6 +162,28 @@ def standard_payload(record: CallRecord) -> dict[str, Any]:
         "attempts": [_attempt(attempt) for attempt in record.attempts],
         "fallbacks": record.fallbacks,
         **_UNKNOWN,
+    }
+
+
+def _cost_breakdown(cost: Cost | None) -> dict[str, Any] | None:
+    """Dollars. `input_cost` and `output_cost` hold what is told once more of caches and reasoning."""
+    if cost is None:
+        return None
+    return {
+        "input_cost": in_dollars(cost.input + cost.cache_read + cost.cache_write),
+        "output_cost": in_dollars(cost.output + cost.reasoning),
+        "cache_read_cost": in_dollars(cost.cache_read),
+        "cache_creation_cost": in_dollars(cost.cache_write),
+        "reasoning_cost": in_dollars(cost.reasoning),
+        "tool_usage_cost": in_dollars(cost.tools),
+        "additional_costs": {"other": in_dollars(cost.other)} if cost.other else None,
+        "original_cost": in_dollars(cost.original),
+        "discount_amount": in_dollars(cost.discount),
+        "margin_total_amount": in_dollars(cost.margin),
+        "margin_percent": cost.margin_percent,
+        "total_cost": in_dollars(cost.total),
+        "service_tier": cost.service_tier,
+        "price_source": cost.source,
     }
 
 

@@ -1,4 +1,4 @@
-"""The command line: `tianji serve`, `tianji check`, `tianji db`, `tianji plugins`."""
+"""The command line: `tianji serve`, `tianji check`, `tianji db`, `tianji plugins`, `tianji prices`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Commands(click.Group):
         "check": ("tianji_core.cli.check", "check"),
         "db": ("tianji_core.cli.db", "db"),
         "plugins": ("tianji_core.cli.plugins", "plugins"),
+        "prices": ("tianji_core.cli.prices", "prices"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

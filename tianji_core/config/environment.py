@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     )
     jitter: float = _named("TIANJI_JITTER", "JITTER", default=0.75, doc="Random part of a pause, in seconds.")
 
+    price_table: str | None = _named("TIANJI_PRICE_TABLE", doc="A price table that goes over the one built in.")
+
     # Batches
     batch_lease: float = _named(
         "TIANJI_BATCH_LEASE", default=30.0, doc="How long a batch stays with a process that has died, in seconds."

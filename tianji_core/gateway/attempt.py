@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 import orjson
 
 from tianji_core.accounting import count_answer, count_stream, is_reported, read_chunks
-from tianji_core.api.callback import AttemptRecord
+from tianji_core.accounting.prices.units import measure
+from tianji_core.api.callback import AttemptRecord, Cost, in_dollars
 from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation, Provider
 from tianji_core.gateway.body import vendor_body
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.costs import call_cost
 from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
 from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
@@ -187,9 +190,11 @@ class Attempt:
             whole = LocalReply(reply.status, tuple(reply.headers), reply.body)
             return await self._stream(request, LocalSource(whole), reshapes)
         answer = self._parse(request, reply, translates, reshapes)
+        call = self._call
         if isinstance(answer, Binary):
             if answer.usage is not None:
-                self._call.usage = answer.usage
+                call.usage = answer.usage
+            call.measured = measure(call.operation, call.body, None)
             return Reply({}, answer)
         if request.operation == "rerank":
             answer = {"id": str(uuid.uuid4()), **answer}  # providers have no dice
@@ -198,16 +203,25 @@ class Attempt:
             answer["created"] = int(time.time())  # providers have no clock, and may write 0 there
         if "choices" in answer and not answer.get("id"):
             answer["id"] = new_id(request.operation)
+        if "service_tier" in answer:
+            call.service_tier = answer["service_tier"]
+        if self._deployment.rates is None:
+            call.named_model = answer.get("model")
         usage = answer.get("usage")
         if self._counts and not is_reported(usage) and request.operation in _COUNTED:
-            call = self._call
             counted = await count_answer(request.model, call.operation, call.body, answer)
             usage = answer["usage"] = counted.usage
             call.usage_source = counted.source
         if isinstance(usage, dict):
             if "prompt_tokens" in usage:
                 usage.setdefault("completion_tokens", 0)  # embeddings leave it out; whoever adds up wants a number
-            self._call.usage = usage
+                call.usage = usage
+            else:
+                from tianji_core.translate.meters.counts import plain_usage
+
+                call.usage = plain_usage(usage) or usage
+        if request.operation not in _COUNTED:
+            call.measured = measure(call.operation, call.body, answer)
         return Reply(answer)
 
     async def _count(self, reply: StreamReply, quick: bool) -> bytes:
@@ -330,15 +344,32 @@ class Attempt:
                 answer_id=new_id("completions" if reshapes else request.operation),
                 reshape=chat_chunk_to_completion if reshapes else None,
             )
+        if self._deployment.shows_cost and call.surface is None and call.wants_usage:
+            transform.price = self._cost_so_far
         reply = StreamReply(call, source, transform)
         if self._counts:
             reply.count = self._count
         return await self._begun(reply)
 
+    def _cost_so_far(self, usage: Mapping[str, Any], tier: str | None) -> float | None:
+        """What a stream costs whose usage has just come; its end is all that is still to come."""
+        call = self._call
+        call.usage, call.service_tier = usage, tier
+        cost = call_cost(call, self._deployment)
+        return in_dollars(cost.total) if isinstance(cost, Cost) else None
+
     async def _pass_on(self, source: Source, headers: Headers) -> StreamReply:
         """An answer that goes to the client byte by byte, unread."""
         content_type = headers.get("content-type") or "application/octet-stream"
-        return await self._begun(StreamReply(self._call, source, Passage(), content_type))
+        call = self._call
+        if call.operation == "speech":
+            call.measured = measure(call.operation, call.body, None)
+        meter = None
+        if content_type.startswith("text/event-stream"):
+            from tianji_core.translate.meters import NativeCounts, meter_for
+
+            meter = meter_for(content_type, NativeCounts())
+        return await self._begun(StreamReply(self._call, source, Passage(meter), content_type))
 
     async def _begun(self, reply: StreamReply) -> StreamReply:
         try:
@@ -351,8 +382,13 @@ class Attempt:
         return reply
 
     def _stream_ended(self, reply: StreamReply, error: GatewayError | None, first_token: float) -> None:
-        if reply.transform.usage is not None:
-            self._call.usage = reply.transform.usage
+        call, transform = self._call, reply.transform
+        if transform.usage is not None:
+            call.usage = transform.usage
+        if transform.service_tier is not None:
+            call.service_tier = transform.service_tier
+        if self._deployment.rates is None:
+            call.named_model = transform.named_model
         self._note(error, first_token=first_token)
 
     def _note(self, error: GatewayError | None, *, first_token: float | None = None, cancelled: bool = False) -> None:

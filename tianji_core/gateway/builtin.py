@@ -153,6 +153,7 @@ class CustomLogger(Callback):
             "call_type": record.operation,
             "litellm_params": {"metadata": dict(record.metadata)},
             "exception": record.error.message if record.error is not None else None,
+            "response_cost": record.cost,
             "standard_logging_object": standard_payload(record),
         }
         start, end = (_datetime(seconds) for seconds in (record.started_at, record.ended_at))

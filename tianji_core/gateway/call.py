@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.api.call import ANONYMOUS, Principal
-from tianji_core.api.callback import AttemptRecord, CallKind, UsageSource
+from tianji_core.api.callback import AttemptRecord, CallKind, Cost, UsageSource
 from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
 
@@ -115,7 +115,25 @@ class Call:
     # What the answer adds.
     usage: Mapping[str, Any] | None = None
     usage_source: UsageSource = "vendor"
-    cost: float | None = None
+    measured: Mapping[str, Any] | None = None
+    """What else there is to be paid for: images, seconds, characters."""
+    service_tier: str | None = None
+    """The tier of service that the answer names."""
+    named_model: str | None = None
+    """The model that the answer names, where nobody knows the prices of the one that was asked for."""
+    deferred: bool = False
+    """Whether the vendor still works on the answer: another record tells what that has used."""
+    batched: bool = False
+    """Whether it was a line of a batch that a vendor did."""
+    request_price: float | None = None
+    """In dollars, where the config says what a request costs, whatever it uses."""
+    cache_hit: bool = False
+    """Whether no vendor was asked: the answer came from a cache."""
+    cost: Cost | None = None
+    saved: Cost | None = None
+    """What it would have cost, if the answer came from a cache."""
+    unpriced: str | None = None
+    """Why nobody knows what it cost."""
     response: Body | None = None
     first_chunk_at: float | None = None
     finished: bool = False

@@ -1,14 +1,16 @@
 """What is known of a model, for listings: from its provider's declarations and from what the row says itself.
 
-The names are the reference's. Prices are not among them yet: they will come from the price table, under the row's own.
+The names are the reference's. Prices and limits come from the price table, under the row's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tianji_core.accounting.prices import Pricing
 from tianji_core.api.provider import Feature, Operation, Provider
+from tianji_core.config.schema.prices import is_amount, is_price_key
 from tianji_core.routing import Deployment
 from tianji_core.wire.openai import PARAMS
 
@@ -84,6 +86,7 @@ def model_facts(deployment: Deployment, model: str | None = None) -> dict[str, A
     model = deployment.model if model is None else model
     provider, info = deployment.provider, deployment.info
     operation = operation_of(provider, model)
+    priced = price_facts(deployment, model)
     params = supported_params(provider, model, operation)
     facts: dict[str, Any] = {
         "key": model,
@@ -100,7 +103,40 @@ def model_facts(deployment: Deployment, model: str | None = None) -> dict[str, A
     features = provider.features(model) if operation == "chat" else frozenset()
     for name, (feature, param) in _SUPPORTS.items():
         facts[name] = True if feature in features and (param is None or param in params) else None
-    return {**facts, **info}
+    return {**facts, **priced, **_numbered(info)}
+
+
+def price_facts(deployment: Deployment, model: str) -> dict[str, Any]:
+    """What the price table, a plugin or the row says of a model: its prices, its limits, what it is for.
+
+    Without a price table's entry, empty; otherwise the prices of tokens are there, null where there are none.
+    """
+    pricing: Pricing | None = deployment.pricing
+    listed = pricing.listed(model) if pricing is not None else None
+    if listed is None:
+        return {}
+    found = dict.fromkeys(_PRICES_SHOWN)
+    found.update((name, value) for name, value in listed.items() if name not in _NOT_SHOWN)
+    found.setdefault("max_tokens", listed.get("max_output_tokens"))
+    found["pricing_overrides"] = sorted(pricing.overrides) if pricing is not None else []
+    return found
+
+
+_PRICES_SHOWN = (
+    "input_cost_per_token",
+    "output_cost_per_token",
+    "cache_read_input_token_cost",
+    "cache_creation_input_token_cost",
+)
+_NOT_SHOWN = frozenset({"litellm_provider", "web_search_billing_unit", "deprecation_date", "fedramp_uplift_multiplier"})
+
+
+def _numbered(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The row's own words; prices that YAML took for text are numbers."""
+    return {
+        name: float(value) if isinstance(value, str) and is_price_key(name) and is_amount(value) else value
+        for name, value in info.items()
+    }
 
 
 def group_facts(group: str, deployments: Iterable[Deployment]) -> dict[str, Any]:
@@ -110,6 +146,8 @@ def group_facts(group: str, deployments: Iterable[Deployment]) -> dict[str, Any]
     return {
         "model_group": group,
         "providers": list(dict.fromkeys(row["litellm_provider"] for row in rows)),
+        "input_cost_per_token": _most(row.get("input_cost_per_token") for row in rows),
+        "output_cost_per_token": _most(row.get("output_cost_per_token") for row in rows),
         "max_input_tokens": _most(row.get("max_input_tokens") for row in rows),
         "max_output_tokens": _most(row.get("max_output_tokens") for row in rows),
         "mode": next((row["mode"] for row in rows if row.get("mode")), None),
@@ -122,7 +160,7 @@ def group_facts(group: str, deployments: Iterable[Deployment]) -> dict[str, Any]
 
 
 def _most(values: Iterable[Any]) -> Any:
-    return max((v for v in values if isinstance(v, int)), default=None)
+    return max((v for v in values if isinstance(v, (int, float))), default=None)
 
 
 def _sum(values: Iterable[Any]) -> int | None:

@@ -16,6 +16,7 @@ from tianji_core.api.guardrail import Guardrail
 from tianji_core.api.http import Network
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
+from tianji_core.config.schema import Deployment as Row
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
 from tianji_core.discovery.errors import closest
 from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
@@ -29,6 +30,7 @@ from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.policies.build import Known, drafts_of
+from tianji_core.gateway.prices import PriceBook, price_deployments, price_tables
 from tianji_core.routing import Deployment, ModelTable, Stats
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
@@ -61,6 +63,7 @@ class Compiler:
         self.passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         """What pass-through is made of."""
         self._predecessor = predecessor
+        self._rows: list[tuple[Row, Deployment]] = []
         register_builtins(registry)
 
     def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], tuple[Transport, ...]]:
@@ -74,6 +77,9 @@ class Compiler:
         guardrails = self._guardrails()
         callbacks = self._callbacks()
         auth = self._auth_backends()
+        # All plugins are here now, and any of them may know prices.
+        self.prices = PriceBook(self.config, price_tables(self), self.registry)
+        price_deployments(self._rows, self.prices, self)
         aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
         strategies = StrategyBuilder(self).build(deployments)
         models = ModelTable(deployments, aliases, strategies.unions)
@@ -93,6 +99,7 @@ class Compiler:
             policies=policies,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
+            needs_prices=self.config.litellm_settings.block_requests_for_models_without_pricing,
             counts_tokens=not self.config.litellm_settings.disable_token_counter,
             max_response_bytes=int(self.config.general_settings.max_response_size_mb * MEBIBYTE),
         )
@@ -159,6 +166,7 @@ class Compiler:
                     self.problem(("model_list", row.index, "model_info", "id"), "the id stands in another row too")
                 deployment.id = f"{deployment.id}-{row.index}"
             found[deployment.id] = deployment
+            self._rows.append((row, deployment))
         return list(found.values())
 
     def _guardrails(self) -> GuardrailChain:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -120,10 +119,9 @@ class DeploymentBuilder:
             needs_follow=type(provider).follow is not Provider.follow,
             asks_for_usage=general.always_include_stream_usage is not False
             and (supported is None or "stream_options" in supported),
+            shows_cost=litellm.include_cost_in_streaming_usage,
             shows_usage=general.always_include_stream_usage is True,
             in_pass_through=params.use_in_pass_through,
-            input_cost_per_token=_price(row, "input_cost_per_token"),
-            output_cost_per_token=_price(row, "output_cost_per_token"),
         )
 
     def _with_credential(self, row: Row) -> Row | None:
@@ -238,17 +236,6 @@ class DeploymentBuilder:
         if self._at_path is not None:
             return f"{loaded.where(self._at_path)}: {loaded.spelling(self._at_path)}"
         return f"{loaded.where((*self._path(row), 'model'))}: model_list[{row.index}]"
-
-
-def _price(row: Row, name: str) -> float | None:
-    """What the row itself says of a price."""
-    said = getattr(row.litellm_params, name)
-    said = getattr(row.model_info, name) if said is None else said
-    try:
-        price = float(said)
-    except (TypeError, ValueError):
-        return None
-    return price if 0 <= price < math.inf else None
 
 
 def _showable(params: LitellmParams) -> dict[str, Any]:

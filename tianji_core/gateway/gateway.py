@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tianji_core.gateway.objects.targets import Targets
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.pass_through.table import PassThroughTable
+    from tianji_core.gateway.prices import PriceBook
     from tianji_core.gateway.responses.memory import ResponseMemory
     from tianji_core.gateway.vendor_rows import VendorRows
 
@@ -74,6 +75,8 @@ class Gateway:
         self.store = store if store is not None else Store()
         self.vendors: VendorRows = {}
         """Deployments that serve no model, by the key of the config that names them."""
+        self.prices: PriceBook | None = None
+        """What prices go by; None of a gateway that was not made of a config."""
         self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         self._transports = transports
         self._stack = AsyncExitStack()
@@ -117,6 +120,7 @@ class Gateway:
         if predecessor is not None:
             gateway.following.begin_with(predecessor.following)
         gateway._passing = compiler.passing
+        gateway.prices = compiler.prices
         gateway.vendors = compiler.vendors
         return gateway
 
@@ -202,6 +206,11 @@ class Gateway:
         await self.following.aclose()
         if "batches" in self.__dict__:
             await self.batches.runner.aclose(None)
+
+    def hand_over(self, successor: Gateway) -> None:
+        """Let another gateway go on with what cannot end with this one: answers that vendors still work on."""
+        if self._responses is not None:
+            self._responses.deferred.hand_over(successor.responses.deferred, successor.responses.ids)
 
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""

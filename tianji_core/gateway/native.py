@@ -115,11 +115,25 @@ class NativeAttempt(Attempt):
         if not isinstance(answer, dict):
             raise BadGatewayError("The provider's answer is not a JSON object.")
         call.usage = surface.native_usage(answer) or {}
+        call.deferred = answer.get("status") in _UNDER_WAY
+        if self._deployment.rates is None:
+            call.named_model = answer.get("model")
         if "model" in answer:
             answer["model"] = call.answering_model
-        keep = self._keep and answer.get("status") not in _UNDER_WAY
+        keep = self._keep and not call.deferred
         chat = self._parse(request, reply, translates=True, reshapes=False) if keep else {}
         return Reply(chat if isinstance(chat, dict) else {}, native=answer)
+
+    def _stream_ended(self, reply: StreamReply, error: GatewayError | None, first_token: float) -> None:
+        if error is not None and self._counts and reply.pieces:
+            # Cut off before the vendor said all that it has counted: what was delivered has to tell.
+            from tianji_core.accounting.cut import cut_usage
+
+            call = self._call
+            told = reply.transform.usage
+            call.usage_source = "estimate"
+            reply.transform.usage = cut_usage(call.body, told, reply.pieces, reply.more)
+        super()._stream_ended(reply, error, first_token)
 
     def _asked(self, model: str) -> ModelRequest:
         """The request in the normal form: what the provider reads the answer with."""

@@ -15,6 +15,7 @@ from tianji_core.api.errors import (
 )
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.costs import check_priced, settle_cost
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
 from tianji_core.gateway.native import NativeAttempt, speaks_natively
@@ -46,6 +47,8 @@ class Pipeline:
     keeps_content: bool = True
     """Whether prompts and answers may go into records (`turn_off_message_logging` says no)."""
     max_response_bytes: int = 64 * 1024 * 1024
+    needs_prices: bool = False
+    """Whether models whose price nobody knows are refused (`block_requests_for_models_without_pricing`)."""
     counts_tokens: bool = True
     """Whether usage that a vendor does not tell is counted here (`disable_token_counter` says no)."""
 
@@ -111,6 +114,8 @@ class Pipeline:
 
     async def attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
         model = target.upstream_model(deployment)
+        if self.needs_prices:
+            check_priced(call, deployment, model)
         native = call.surface is not None and speaks_natively(call, deployment, model)
         keep = (call.stream or native) and (
             (self.callbacks.wants_content and self.keeps_content)
@@ -140,6 +145,8 @@ class Pipeline:
             held = await self._judged(call, reply)
             self._finish(call, None, reservation)
             return held
+        if call.operation == "speech" and reply.content_type is not None:
+            settle_cost(call, answered=True)  # it goes by the text, which is known: header fields may tell it
         noted = reply.on_end
 
         def ended(stream: StreamReply, error: GatewayError | None) -> None:
@@ -182,6 +189,7 @@ class Pipeline:
         if call.finished:
             return
         call.finished = True
+        settle_cost(call, answered=error is None)
         reservation.settle()
         if self.callbacks.active:
             self.callbacks.put(make_record(call, error, content=self.keeps_content))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tianji_core.api.callback import CallRecord, ErrorRecord
+from tianji_core.api.callback import CallRecord, ErrorRecord, in_dollars
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Upload
 from tianji_core.api.provider import UPLOADS, Body
@@ -44,7 +44,10 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         request=_shown(call) if content else None,
         response=call.response if content else None,
         usage_source=call.usage_source if call.usage is not None else None,
-        cost=call.cost,
+        cost=None if call.cost is None else in_dollars(call.cost.total),
+        cost_breakdown=call.cost,
+        unpriced=call.unpriced,
+        saved_cost=None if call.saved is None else in_dollars(call.saved.total),
         error=None
         if error is None
         else ErrorRecord(type(error).__name__, error.http_status, error.message, error.provider),

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
+from tianji_core.api.pass_through import Meter
 from tianji_core.api.provider import Body, ModelRequest, Provider, StreamDecoder
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.stream import is_cut_off, stream_error
@@ -39,6 +40,10 @@ class StreamTransform(ABC):
 
     error: GatewayError | None = None
     usage: Mapping[str, Any] | None = None
+    service_tier: str | None = None
+    """The tier of service that the vendor has told with it."""
+    price: Callable[[Mapping[str, Any], str | None], float | None] | None = None
+    """What a usage costs with a tier of service, in dollars, where the client is to read it in the usage."""
     number: int = 0
     """The number of the next event, in dialects that number them."""
 
@@ -67,13 +72,22 @@ class StreamTransform(ABC):
                 chunk.pop("usage", None)
             return True
         self.usage = usage
+        if "service_tier" in chunk:
+            self.service_tier = chunk["service_tier"]
         if not chunk.get("choices"):
             self._owed = None
+            if self.price is not None:
+                chunk["usage"] = self._told(usage)
             return self._wants_usage
         del chunk["usage"]
         if self._wants_usage:
-            self._owed = {**chunk, "choices": [], "usage": usage}
+            self._owed = {**chunk, "choices": [], "usage": self._told(usage)}
         return True
+
+    def _told(self, usage: Body) -> Body:
+        """A usage as the client is told it."""
+        cost = self.price(usage, self.service_tier) if self.price is not None else None
+        return usage if cost is None else {**usage, "cost": cost}
 
     def add_usage(self, usage: Body, like: Body) -> bytes:
         """Take a usage that the gateway has counted; the chunk that tells it, if the client wants one.
@@ -84,7 +98,7 @@ class StreamTransform(ABC):
         if not (self._wants_usage and like):
             return b""
         chunk: Body = {name: like[name] for name in _CHUNK_HEAD if name in like}
-        chunk.update(choices=[], usage=usage)
+        chunk.update(choices=[], usage=self._told(usage))
         if self._kept is not None:
             self._kept.append(chunk)
         return encode_event(orjson.dumps(chunk))
@@ -92,6 +106,11 @@ class StreamTransform(ABC):
     @abstractmethod
     def kept(self) -> list[Body]:
         """The chunks that went by, if they were to be kept."""
+
+    @property
+    def named_model(self) -> str | None:
+        """The model that the vendor names, if this is known without further ado."""
+        return None
 
 
 class Relay(StreamTransform):
@@ -168,6 +187,16 @@ class Relay(StreamTransform):
 
     def kept(self) -> list[Body]:
         return self._kept or []
+
+    @property
+    def named_model(self) -> str | None:
+        if self._found is None:
+            return None
+        try:
+            found = orjson.loads(b"{" + self._found + b"}")["model"]
+        except ValueError:
+            return None
+        return found if isinstance(found, str) else None
 
     def _pass(self, event: Event) -> bytes:
         data = event.data
@@ -292,15 +321,27 @@ class Translation(StreamTransform):
 
 
 class Passage(StreamTransform):
-    """Bytes that nobody here reads: audio, and streams of operations other than chat."""
+    """Bytes that go by as they came: audio, and streams of operations other than chat. A meter reads usage of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter | None = None) -> None:
         super().__init__(wants_usage=False, keep=False)
+        self._meter = meter
 
     def feed(self, data: bytes) -> bytes:
+        if self._meter is not None:
+            try:
+                self._meter.feed(data)
+            except Exception:  # a defect of the reader is no reason to break the answer
+                self._meter = None
         return data
 
     def finish(self) -> bytes:
+        if self._meter is not None:
+            try:
+                self._meter.finish()
+                self.usage = self._meter.usage
+            except Exception:
+                self._meter = None
         return b""
 
     def kept(self) -> list[Body]:

@@ -64,10 +64,16 @@ class Deployment:
     needs_follow: bool = False
     asks_for_usage: bool = True
     """Whether streams are asked for a usage chunk (`stream_options.include_usage`)."""
+    shows_cost: bool = False
+    """Whether a stream's usage tells its clients what it costs."""
     shows_usage: bool = False
     """Whether that chunk goes to clients that did not ask for it, too."""
     in_pass_through: bool | None = None
     """Whether its credential is lent to pass-through; None if the row does not say."""
+    pricing: Any = None
+    """What its calls cost: a `tianji_core.accounting.prices.Pricing`; None of deployments that serve no model."""
+    rates: Any = None
+    """The `Rates` of its model, if it is one and they are known."""
     input_cost_per_token: float | None = None
     output_cost_per_token: float | None = None
     """List prices in US dollars, None where they are not known."""

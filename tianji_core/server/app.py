@@ -287,6 +287,7 @@ class App:
         await gateway.retire()
         await self.serving.gateway.resume()
         await gateway.drained(24 * 3600)
+        gateway.hand_over(self.serving.gateway)
         await gateway.aclose()
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tianji_core import __version__
+from tianji_core.api.callback import Cost, in_dollars
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.gateway.call import Call
@@ -87,6 +88,12 @@ class HeaderWriter:
         self._policies = name("applied-policies")
         self._sources = name("policy-sources")
         self._known: dict[tuple[str, str | None, str | None], list[RawHeader]] = {}
+        cost = prefix + "response-cost"
+        self._cost = cost.encode()
+        self._cost_parts = [(f"{cost}-{part}".encode(), of) for part, of in _COST_PARTS]
+        self._cost_terms = [
+            f"{cost}-{part}".encode() for part in ("discount-amount", "margin-amount", "margin-percent")
+        ]
         self._version: RawHeader = (name("version"), __version__.encode())
 
     def fields(self, call: Call) -> list[RawHeader]:
@@ -101,6 +108,8 @@ class HeaderWriter:
         fields.append((self._duration, b"%.3f" % total))
         if not call.stream:
             fields.append((self._overhead, b"%.3f" % max(0.0, total - upstream)))
+            if call.cost is not None:
+                fields += self._cost_fields(call.cost)
         fields.append((self._retries, b"%d" % call.retries))
         fields.append((self._fallbacks, b"%d" % call.fallbacks))
         if call.guardrails:
@@ -109,6 +118,21 @@ class HeaderWriter:
             fields += self._of_policies(call.policies)
         if call.upstream_headers is not None:
             fields.extend(vendor_fields(call.upstream_headers))
+        return fields
+
+    def _cost_fields(self, cost: Cost) -> list[RawHeader]:
+        """What a whole answer has cost, in dollars; of a stream nobody knows it yet. Parts that are nothing are left
+        out, and so are discount and margin where the config has none of either."""
+        fields = [(self._cost, _dollars(cost.total))]
+        for name, part_of in self._cost_parts:
+            amount = part_of(cost)
+            if amount:
+                fields.append((name, _dollars(amount)))
+        if cost.discount or cost.margin:
+            discount, margin, percent = self._cost_terms
+            fields.append((discount, _dollars(cost.discount)))
+            fields.append((margin, _dollars(cost.margin)))
+            fields.append((percent, b"%r" % cost.margin_percent))
         return fields
 
     def _remember(self, key: tuple[str, str | None, str | None], deployment: Deployment) -> list[RawHeader]:
@@ -163,6 +187,22 @@ def vendor_fields(headers: Headers | Iterable[tuple[str, str]]) -> list[RawHeade
         if len(fields) >= _MAX_COPIED:
             break
     return fields
+
+
+_COST_PARTS: tuple[tuple[str, Callable[[Cost], int]], ...] = (
+    ("original", lambda cost: cost.original),
+    ("input", lambda cost: cost.input + cost.cache_read + cost.cache_write),
+    ("output", lambda cost: cost.output + cost.reasoning),
+    ("tool-usage", lambda cost: cost.tools),
+    ("cache-read", lambda cost: cost.cache_read),
+    ("cache-creation", lambda cost: cost.cache_write),
+    ("reasoning", lambda cost: cost.reasoning),
+)
+"""Parts of a cost by the reference's names: of input and output, the later ones are told again."""
+
+
+def _dollars(amount: int) -> bytes:
+    return b"%r" % in_dollars(amount)
 
 
 def _value(text: str) -> bytes:

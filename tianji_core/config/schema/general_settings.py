@@ -83,6 +83,12 @@ class GeneralSettings(Block):
     database_connect_timeout: Seconds | None = key(None, "Time for a connection to open.", usage="B", default_text="5")
     database_socket_timeout: Seconds | None = key(None, "Time for a query.", usage="B", default_text="no limit")
     database_disable_prepared_statements: Flag = key(False, "For poolers without prepared statements.", usage="B")
+    price_table: Text | None = key(
+        None,
+        "A price table, as `tianji prices update` writes it, that goes over the one built in.",
+        usage="ours",
+        default_text="TIANJI_PRICE_TABLE",
+    )
     store_responses: Flag | None = key(
         None,
         "Keep answers of Responses of vendors that do not; false: never.",

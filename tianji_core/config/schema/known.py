@@ -40,8 +40,6 @@ LITELLM_PARAMS = {
     "max_file_size_mb": "Largest upload.",
     "litellm_trace_id": "Fixed trace id.",
     "prompt_id": "Prompt from prompt management.",
-    "*_cost_per_*": "Further prices.",
-    "*_token_cost": "Further prices.",
 }
 
 MODEL_INFO = {
@@ -57,8 +55,6 @@ MODEL_INFO = {
     "access_windows": "Hours of use.",
     "supported_environments": "Environments it is offered in.",
     "ptu_*": "Provisioned throughput.",
-    "*_cost_per_*": "Further prices.",
-    "*_token_cost": "Further prices.",
     "member_auto_router": "Belongs to an auto router.",
     "internal_router_model": "Used by routers only.",
 }
@@ -110,8 +106,6 @@ LITELLM_SETTINGS = {
     "tag_budget_config": "Budgets by tag.",
     "extra_spend_tag_headers": "Request headers that become tags.",
     "disable_add_user_agent_to_request_tags": "No tag from the User-Agent.",
-    "block_requests_for_models_without_pricing": "Refuse models without a price.",
-    "include_cost_in_streaming_usage": "Cost in the usage chunk.",
     "disable_end_user_cost_tracking": "No cost by end user.",
     "disable_end_user_cost_tracking_prometheus_only": "No metrics by end user.",
     "validate_end_user_id_in_db": "Accept known end users only.",

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, key, later
 from tianji_core.config.schema.cache_params import CacheParams
+from tianji_core.config.schema.prices import Discounts, Margins
 from tianji_core.config.schema.router_settings import Fallbacks
 from tianji_core.config.schema.types import Before, Flag, Kind, Names, Seconds, Text, TextMap, Whole, wrong
 
@@ -59,6 +60,21 @@ class LitellmSettings(Block):
     user_url_allowed_hosts: Names = key([], "Hosts inside the network that they may come from too.", usage="C")
     disable_token_counter: Flag = key(False, "Count no tokens where a vendor reports none.", usage="C")
     generic_logger_headers: TextMap = key({}, "Headers for the webhook callback.", usage="B")
+    cost_discount_config: Discounts = key(
+        {}, "Part of the cost that is taken off, by provider: `{openai: 0.05}`.", usage="B", kind="map of numbers"
+    )
+    cost_margin_config: Margins = key(
+        {},
+        "Put on the cost after that, by provider, or `global` for all others: 0.1, or {percentage, fixed_amount}.",
+        usage="B",
+        kind="map",
+    )
+    include_cost_in_streaming_usage: Flag = key(
+        False, "Tell the cost of a stream in its usage, where the client wants one.", usage="C"
+    )
+    block_requests_for_models_without_pricing: Flag = key(
+        False, "Refuse calls of models whose price nobody knows.", usage="C"
+    )
     custom_provider_map: list[CustomProvider] = key(
         [], "Providers written beside the config.", usage="B", kind="list of {provider, custom_handler}"
     )
@@ -78,8 +94,6 @@ class LitellmSettings(Block):
     max_end_user_budget_id = later(None, "Budget record for each end user.", kind="text")
     upperbound_key_generate_params = later(None, "Most a new key may get.", kind="map")
     default_key_generate_params = later(None, "Values for new keys.", kind="map")
-    cost_discount_config = later(None, "Discount by provider.", kind="map", noop=(None, {}))
-    cost_margin_config = later(None, "Margin by provider.", kind="map", noop=(None, {}))
     prometheus_metrics_config = later(None, "Which metrics, with which labels.", kind="list")
     require_auth_for_metrics_endpoint = later(True, "/metrics wants a key.", kind="true or false")
     langfuse_default_tags = later(None, "Tags for Langfuse.", kind="list of names")

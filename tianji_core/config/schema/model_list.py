@@ -12,6 +12,7 @@ from pydantic import PrivateAttr
 
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, Remark, key, keys_of, later
+from tianji_core.config.schema.prices import PRICE_KEYS, Amount, is_price_key
 from tianji_core.config.schema.types import (
     AnyMap,
     Before,
@@ -66,7 +67,7 @@ class LitellmParams(Block):
 
     unknown = "warn-if-close"
     rare = known.LITELLM_PARAMS
-    passed: ClassVar = {**VENDOR_PARAMS, **dict.fromkeys(OPENAI_PARAMS, "OpenAI parameter.")}
+    passed: ClassVar = {**VENDOR_PARAMS, **PRICE_KEYS, **dict.fromkeys(OPENAI_PARAMS, "OpenAI parameter.")}
 
     model: Text = key(..., "Provider and the vendor's model name, `openai/gpt-4o`. A `*` takes what the caller asked.")
     api_key: SecretText | None = key(None, "The vendor's key.", default_text="the provider's own variable")
@@ -120,10 +121,19 @@ class LitellmParams(Block):
     )
     mock_response: Any = key(None, "Answer with this and call nobody.", usage="B", kind="text")
 
-    input_cost_per_token = later(None, "Price of a prompt token.", kind="number")
-    output_cost_per_token = later(None, "Price of an answer token.", kind="number")
-    input_cost_per_second = later(None, "Price of a second.", kind="number")
-    output_cost_per_second = later(None, "Price of a second.", kind="number")
+    input_cost_per_token: Amount = key(
+        None,
+        "Price of a prompt token in US dollars; in place of the price table.",
+        usage="B",
+        default_text="price table",
+    )
+    output_cost_per_token: Amount = key(
+        None, "Price of an answer token in US dollars.", usage="B", default_text="price table"
+    )
+    input_cost_per_second: Amount = key(
+        None, "Price of a second: of a recording, or of the model's work.", usage="B", default_text="price table"
+    )
+    output_cost_per_second: Amount = key(None, "The same; wins.", usage="B", default_text="price table")
 
     @classmethod
     def remarks(cls, data: dict[str, Any]) -> Iterator[Remark]:
@@ -156,6 +166,7 @@ class LitellmParams(Block):
             for name, value in (self.model_extra or {}).items()
             if name not in OPENAI_PARAMS
             and name not in keys_of(LitellmParams)
+            and not is_price_key(name)
             and not self.is_rare(name)
             and self.slip_of(name) is None
         }
@@ -166,6 +177,7 @@ class ModelInfo(Block):
 
     unknown = "take"
     rare = known.MODEL_INFO
+    passed: ClassVar = PRICE_KEYS
 
     id: Text | None = key(None, "Name of this deployment.", usage="B", default_text="hash of the row")
     mode: Text | None = key(
@@ -183,7 +195,11 @@ class ModelInfo(Block):
         default_text="general_settings",
     )
     base_model: Text | None = key(
-        None, "The model that a deployment's name hides (Azure): its parameters hold.", usage="B"
+        None, "The model that a deployment's name hides (Azure): its parameters and prices hold.", usage="B"
+    )
+    input_cost_per_token: Amount = key(None, "As in litellm_params, which wins.", usage="B", default_text="price table")
+    output_cost_per_token: Amount = key(
+        None, "As in litellm_params, which wins.", usage="B", default_text="price table"
     )
 
     team_id: Text | None = key(None, "The team that owns this deployment: nobody else gets it.", usage="C")
@@ -192,8 +208,6 @@ class ModelInfo(Block):
         None, "Where it runs, for callers confined to a region.", usage="ours", default_text="the vendor's setting"
     )
     access_groups = later(None, "Group names that keys and teams may be given.", kind="list of names")
-    input_cost_per_token = later(None, "Price of a prompt token.", kind="number")
-    output_cost_per_token = later(None, "Price of an answer token.", kind="number")
 
 
 class Deployment(Block):

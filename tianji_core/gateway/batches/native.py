@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from tempfile import TemporaryFile
@@ -18,6 +18,7 @@ import orjson
 
 from tianji_core.api.batches import BatchAPI, BatchResult, BatchState
 from tianji_core.api.call import Principal
+from tianji_core.api.callback import Cost
 from tianji_core.api.errors import BadGatewayError, GatewayError
 from tianji_core.api.http import Headers, UpstreamReply
 from tianji_core.gateway.batches.calls import Line, answered, line_call, refused
@@ -26,7 +27,9 @@ from tianji_core.gateway.batches.held import Held
 from tianji_core.gateway.batches.lines import parse_line, read_lines
 from tianji_core.gateway.batches.parcel import Parcel, attempt_of
 from tianji_core.gateway.batches.results import Results, written
+from tianji_core.gateway.call import Call
 from tianji_core.gateway.call import new_id as new_call_id
+from tianji_core.gateway.costs import call_cost
 from tianji_core.gateway.dialects import in_dialect
 from tianji_core.gateway.objects import vendors
 from tianji_core.gateway.objects.targets import account_of
@@ -154,8 +157,11 @@ class NativeBatch:
                 spool.seek(offset)
                 result = self._api.result(orjson.loads(spool.read(length)))
                 if result is not None:
-                    good, told, usage = await self._read(parse_line(number, text), result)
-                    await results.add(number, good, told, usage)
+                    good, told, call = await self._read(parse_line(number, text), result)
+                    if call is None or call.usage is None:
+                        await results.add(number, good, told)
+                    else:
+                        await results.add(number, good, told, call.usage, self._cost(call))
                     await asyncio.sleep(0)
         await results.close(writer)
         await self._forget_file()
@@ -182,8 +188,14 @@ class NativeBatch:
             log.warning("a vendor's result makes no sense", batch=self._held.stored.id)
             return None
 
-    async def _read(self, line: Line, result: BatchResult) -> tuple[bool, bytes, Mapping[str, Any] | None]:
-        """A vendor's result as a line of the output, in the dialect that was asked in."""
+    def _cost(self, call: Call) -> Cost | None:
+        """What a line has cost, at the prices of batches; None if nobody knows."""
+        call.batched = True
+        found = call_cost(call, self._deployment)
+        return found if isinstance(found, Cost) else None
+
+    async def _read(self, line: Line, result: BatchResult) -> tuple[bool, bytes, Call | None]:
+        """A vendor's result as a line of the output, in the dialect that was asked in, and the call that it answers."""
         endpoint: str = self._held.data["endpoint"]
         headers = Headers([("content-type", "application/json")])
         model, call = self._native["model"], None
@@ -200,9 +212,9 @@ class NativeBatch:
             reply = in_dialect(call, reply)
             assert isinstance(reply, Reply)  # noqa: S101 - no stream was asked for
         except GatewayError as error:
-            id, usage = (call.id, call.usage) if call is not None else (new_call_id(), None)
-            return False, refused(line.custom_id, id, error, endpoint), usage
-        return True, answered(line.custom_id, call.id, reply.body), call.usage
+            id = call.id if call is not None else new_call_id()
+            return False, refused(line.custom_id, id, error, endpoint), call
+        return True, answered(line.custom_id, call.id, reply.body), call
 
     async def _forget_file(self) -> None:
         """Remove the lines at the vendor; if it cannot be, it stays there as long as the vendor keeps it."""

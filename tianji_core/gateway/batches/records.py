@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tianji_core.api.call import Principal
+from tianji_core.api.callback import Cost
 from tianji_core.gateway.batches.calls import ENDPOINTS
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.limits import Reservation
@@ -40,5 +41,12 @@ def record(gateway: Gateway, batch: StoredObject, principal: Principal) -> None:
             "prompt_tokens_details": {"cached_tokens": used.get("cached_tokens", 0)},
             "completion_tokens_details": {"reasoning_tokens": used.get("reasoning_tokens", 0)},
         }
+        # Added up line by line: how long a prompt was, and with it its price, no sum tells.
+        costs = data.get("costs") or [None]
+        if costs[0] is not None:
+            call.cost = Cost(**costs[0])
+        else:
+            call.unpriced = "no price is known for some of the lines"
+    call.batched = True
     pipeline = gateway.pipeline
     pipeline.end(call, None, Reservation(pipeline.limits, call))

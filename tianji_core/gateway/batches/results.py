@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from tianji_core.api.callback import Cost
 from tianji_core.gateway.batches.held import Held
+from tianji_core.gateway.costs import add_costs
 from tianji_core.store.database import Opened
 from tianji_core.store.objects import StoredObject
 
@@ -34,18 +36,28 @@ class Results:
         self._size = 0
         self._counts = {"completed": 0, "failed": 0}
         self._usage: dict[str, int] = {}
+        self._costs: list[Any] = []
         self._news = asyncio.Event()
         self._full = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._flushing = asyncio.Lock()
 
-    async def add(self, number: int, good: bool, line: bytes, usage: Mapping[str, Any] | None = None) -> None:
-        """Take a line's result; returns once there is room for another."""
+    async def add(
+        self,
+        number: int,
+        good: bool,
+        line: bytes,
+        usage: Mapping[str, Any] | None = None,
+        cost: Cost | None = None,
+    ) -> None:
+        """Take a line's result; returns once there is room for another. Without a `cost` nobody knows it."""
         self._waiting.append(b"%b%d %b\n" % (GOOD if good else BAD, number, line))
         self._size += len(line)
         self._counts["completed" if good else "failed"] += 1
         add_usage(self._usage, usage)
+        if usage:
+            self._costs = joined_costs(self._costs, [None if cost is None else cost._asdict()])
         self._news.set()
         if self._size >= FLUSH_SIZE:
             self._full.set()
@@ -75,8 +87,9 @@ class Results:
         async with self._flushing:
             if not self._waiting:
                 return
-            piece, counts, usage = b"".join(self._waiting), self._counts, self._usage
+            piece, counts, usage, costs = b"".join(self._waiting), self._counts, self._usage, self._costs
             self._waiting, self._size, self._counts, self._usage = [], 0, {"completed": 0, "failed": 0}, {}
+            self._costs = []
             self._news.clear()
             self._full.clear()
             self._room.set()
@@ -86,7 +99,8 @@ class Results:
                 total = {name: number + counts.get(name, 0) for name, number in data["counts"].items()}
                 used = dict(data.get("usage") or {})
                 add_usage(used, usage)
-                return replace(present, data={**data, "counts": total, "usage": used or None})
+                paid = joined_costs(data.get("costs") or [], costs)
+                return replace(present, data={**data, "counts": total, "usage": used or None, "costs": paid})
 
             await self._held.change(counted, piece)
 
@@ -103,6 +117,17 @@ def add_usage(total: dict[str, int], usage: Mapping[str, Any] | None) -> None:
         value = usage.get(name, details.get(name))
         if isinstance(value, int):
             total[name] = total.get(name, 0) + value
+
+
+def joined_costs(costs: list[Any], more: list[Any]) -> list[Any]:
+    """Costs as they are kept, with more of them: one cost that is the sum of all, in JSON; or a null instead,
+    once there is one that nobody knows."""
+    found = costs[0] if costs else None
+    for each in more:
+        if each is None or (costs and costs[0] is None):
+            return [None]
+        found = add_costs(None if found is None else Cost(**found), Cost(**each))._asdict()
+    return costs if found is None else [found]
 
 
 async def written(opened: Opened, batch_id: str) -> AsyncIterator[tuple[int, bool, bytes]]:

@@ -68,7 +68,7 @@ class Passing:
         self._sent = time.monotonic()
         response = await self._exchange(place, deployment, request)
         self.status = response.status
-        call.cost = place.cost if 200 <= response.status < 300 else None
+        call.request_price = place.cost if 200 <= response.status < 300 else None
         try:
             passed = Passed(self, deployment, request, response)
             await passed.judge()

@@ -208,7 +208,7 @@ class PassThroughTable:
 
     def _deployment(self, identifier: str, name: str, provider: Provider) -> Deployment:
         """A deployment that no row stands for."""
-        return Deployment(
+        made = Deployment(
             id=identifier,
             model_name="",
             model="",
@@ -222,6 +222,9 @@ class PassThroughTable:
             api_base=shown_url(getattr(provider, "api_base", None)),
             needs_authorize=type(provider).authorize is not Provider.authorize,
         )
+        if self._gateway.prices is not None:
+            made.pricing = self._gateway.prices.pricing(made)
+        return made
 
 
 def offers_pass_through(provider: Provider) -> bool:

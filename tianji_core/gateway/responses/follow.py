@@ -54,6 +54,7 @@ async def at_vendor(memory: ResponseMemory, at: AtVendor, query: vendor.Query, o
         upstream = await provider.authorize(upstream, deployment.network)
 
     def stamp(response: Body) -> None:
+        memory.deferred.see(at.vendor_id, response)
         vendor.as_clients(response, at, memory.ids, owner)
 
     events = NativeResponses(None, stamp)

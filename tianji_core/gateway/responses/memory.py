@@ -15,6 +15,7 @@ from tianji_core.config import Settings
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.responses.background import Background
+from tianji_core.gateway.responses.deferred import Deferred
 from tianji_core.gateway.responses.ids import AtVendor, ResponseIds, keeps
 from tianji_core.gateway.responses.kept import Answer, Conversation, KeptResponses
 from tianji_core.gateway.responses.stored import StoredResponses
@@ -40,8 +41,8 @@ T = TypeVar("T")
 class ResponseMemory:
     """The memory of one gateway.
 
-    `ids` seals the ids of answers at vendors, `kept` has the gateway's own, `stored` finds both, and `background` has
-    what is still being worked on.
+    `ids` seals the ids of answers at vendors, `kept` has the gateway's own, `stored` finds both. `background` has what
+    is still being worked on here, `deferred` what vendors still work on.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -52,6 +53,7 @@ class ResponseMemory:
         )
         self.background = Background(self.kept)
         self.stored = StoredResponses(self)
+        self.deferred = Deferred(gateway.pipeline, gateway.pipeline.max_response_bytes)
         self.max_response_bytes = gateway.pipeline.max_response_bytes
         self._models = gateway.pipeline.models
         self.prompt_files = gateway.prompt_files
@@ -205,6 +207,7 @@ class ResponseMemory:
     async def aclose(self) -> None:
         """End the work in the background, and wait for what is being written."""
         await self.background.aclose()
+        await self.deferred.aclose()
         if self._writing:
             await asyncio.wait(self._writing)
 

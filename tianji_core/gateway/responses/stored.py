@@ -35,6 +35,7 @@ class StoredResponses:
         if isinstance(at, Kept):
             return at.response
         found = await self._ask(at, "GET", query=query)
+        self._memory.deferred.see(at.vendor_id, found)
         return vendor.as_clients(found, at, self._memory.ids, principal.owner)
 
     async def stream(self, ident: str, principal: Principal, query: Query) -> AsyncIterator[bytes]:
@@ -75,6 +76,7 @@ class StoredResponses:
                 raise not_found(ident)
             return ended.response
         found = await self._ask(at, "POST", "cancel")
+        self._memory.deferred.see(at.vendor_id, found)
         return vendor.as_clients(found, at, self._memory.ids, principal.owner)
 
     async def input_items(self, ident: str, principal: Principal, query: Query) -> Body:

@@ -128,7 +128,11 @@ class Turn(Responses):
                 return DialectStream(reply, self.events(call.model, self.asked))
             return KeptStream(reply, KeptEvents(call.model, self._told, self._ident), self)
         if reply.native is not None:
+            vendor_id = reply.native.get("id")
             self._stamp(reply.native)
+            if call.deferred and call.deployment is not None and isinstance(vendor_id, str):
+                at = AtVendor(str(reply.native.get("id")), vendor_id, (call.deployment,))
+                self._memory.deferred.watch(call, at)
             return Reply(reply.native)
         answer = self.answer(reply.body, self.asked)
         if self._ident is not None:

@@ -8,7 +8,7 @@ from tianji_core.api.provider import Body
 from tianji_core.openai_compat.stream import error_status
 from tianji_core.translate.encrypted import encrypted_block
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
-from tianji_core.translate.surfaces.responses.response import chat_usage
+from tianji_core.translate.surfaces.responses.response import native_usage
 
 BREAK = "\n\n"
 """Between the parts of a summary, and between messages."""
@@ -33,8 +33,9 @@ def chat_answer(response: Body) -> Body:
     answer: Body = {**head(response), "object": "chat.completion", "choices": [choice]}
     if response.get("service_tier"):
         answer["service_tier"] = response["service_tier"]
-    usage = chat_usage(response.get("usage"))
+    usage = native_usage(response)
     if usage is not None:
+        usage.pop("service_tier", None)
         answer["usage"] = usage
     return answer
 

@@ -14,7 +14,7 @@ from tianji_core.openai_compat.by_responses import response as whole
 from tianji_core.openai_compat.stream import NO_HEADERS, is_cut_off
 from tianji_core.translate.shapes import as_list, as_object, as_text, objects
 from tianji_core.translate.stops import StopCutter
-from tianji_core.translate.surfaces.responses.response import chat_usage
+from tianji_core.translate.surfaces.responses.response import native_usage
 from tianji_core.wire.sse import DONE, Event, EventTooLarge, SSEDecoder
 
 Part = tuple[Any, Any]
@@ -130,9 +130,11 @@ class ResponsesDecoder(StreamDecoder):
         calls = bool(self._calls) and not self._cutter.stopped
         reason = "stop" if self._cutter.stopped else whole.finish_reason(response, calls=calls)
         self._tell({}, finish=reason)
-        usage = chat_usage(response.get("usage"))
+        usage = native_usage(response)
         if usage is not None:
-            self._chunks.append({**self._chunk(), "choices": [], "usage": usage})
+            tier = usage.pop("service_tier", None)
+            told = {} if tier is None else {"service_tier": tier}
+            self._chunks.append({**self._chunk(), **told, "choices": [], "usage": usage})
         self.complete = True
 
     def _failed(self, data: Body) -> None:

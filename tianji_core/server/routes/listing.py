@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from tianji_core.gateway.capabilities import price_facts
 from tianji_core.routing import Deployment
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 
@@ -20,7 +21,8 @@ _SHOWN = ("mode", "max_input_tokens", "max_output_tokens")
 
 def _entry(name: str, deployment: Deployment) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": name, "object": "model", "created": CREATED, "owned_by": "openai"}
-    entry.update((key, deployment.info[key]) for key in _SHOWN if deployment.info.get(key) is not None)
+    known = {**price_facts(deployment, deployment.model), **deployment.info}
+    entry.update((key, known[key]) for key in _SHOWN if known.get(key) is not None)
     return entry
 
 

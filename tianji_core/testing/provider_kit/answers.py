@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tianji_core.accounting.prices.rates import Rates
+from tianji_core.accounting.prices.tokens import token_cost
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.provider import Binary, Body, Operation
 from tianji_core.testing.corpus import BY_NAME, Scenario
@@ -141,6 +143,24 @@ CHECKS_OF: dict[Operation, Callable[[Body], None]] = {
     "transcriptions": check_text,
     "translations": check_text,
 }
+
+
+SAMPLE_PRICES = {
+    "input_cost_per_token": 2e-6,
+    "output_cost_per_token": 11e-6,
+    "cache_read_input_token_cost": 3e-7,
+    "cache_creation_input_token_cost": 5e-6,
+    "cache_creation_input_token_cost_above_1hr": 7e-6,
+    "output_cost_per_reasoning_token": 13e-6,
+    "input_cost_per_audio_token": 17e-6,
+    "output_cost_per_audio_token": 19e-6,
+    "input_cost_per_image_token": 23e-6,
+}
+
+
+def cost_at_sample_prices(usage: Any) -> int:
+    """What the tokens of a usage would cost, in 10^-12 dollars, if every kind of them had a price of its own."""
+    return sum(token_cost(Rates(SAMPLE_PRICES, "table"), usage)) if isinstance(usage, dict) else 0
 
 
 def check_usage(usage: Any, operation: Operation) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError, UnsupportedParamsError
 from tianji_core.api.provider import UPLOADS, Body, Feature, Operation
 from tianji_core.testing.corpus import BY_NAME, COMPANIONS, PARAM_VALUES, SCENARIOS, VALUES_OF, Scenario
-from tianji_core.testing.provider_kit.answers import AnswerTests, check_answer
+from tianji_core.testing.provider_kit.answers import AnswerTests, check_answer, cost_at_sample_prices
 from tianji_core.testing.provider_kit.kit import body_of, json_of, members
 from tianji_core.testing.provider_kit.requests import OPERATIONS, RequestTests
 from tianji_core.wire.openai import PARAMS
@@ -46,6 +46,18 @@ class FeatureTests(RequestTests, AnswerTests, kit=True):
             check_answer(scenario, answer)
             assert isinstance(answer, dict)
             CHECKS.get(scenario.name, lambda _: None)(answer)
+
+    def test_a_stream_costs_what_a_whole_answer_does(self, stream_scenario: Scenario) -> None:
+        """At prices that are different for every kind of token; where the samples tell of equally many tokens."""
+        if not self.stream_usage:
+            return
+        whole = self.provider().parse_response(self.request(stream_scenario), self.response(stream_scenario))
+        assert isinstance(whole, dict)
+        usages = [whole.get("usage"), self.merged(stream_scenario).get("usage")]
+        costs = [cost_at_sample_prices(usage) for usage in usages]
+        assert all(cost > 0 for cost in costs), f"a usage costs nothing: {usages}"
+        if len({(usage["prompt_tokens"], usage["completion_tokens"]) for usage in usages if usage}) == 1:
+            assert costs[0] == costs[1], f"the same tokens, at different prices: {usages}"
 
     def test_a_streamed_feature_says_the_same_as_a_whole_one(self, stream_scenario: Scenario) -> None:
         answer = self.merged(stream_scenario)

@@ -9,6 +9,8 @@ from typing import Any
 
 from tianji_core.translate.shapes import as_count, as_object, as_text, objects
 
+_TIERS = {"ON_DEMAND_PRIORITY": "priority", "ON_DEMAND_FLEX": "flex", "PRIORITY": "priority", "FLEX": "flex"}
+"""Of Vertex AI's `trafficType`, what has prices of its own, by OpenAI's names."""
 MODALITIES = {
     "TEXT": "text_tokens",
     "DOCUMENT": "text_tokens",
@@ -41,13 +43,17 @@ def openai_usage(usage: Any, *, searches: int = 0) -> dict[str, Any] | None:
     if thoughts:
         made["reasoning_tokens"] = min(thoughts, completion)
     made.setdefault("text_tokens", max(completion - sum(made.values()), 0))
-    return {
+    found: dict[str, Any] = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": details,
         "completion_tokens_details": made,
     }
+    tier = _TIERS.get(as_text(usage.get("trafficType")))
+    if tier is not None:
+        found["service_tier"] = tier
+    return found
 
 
 def _by_modality(counts: Any) -> dict[str, int]:

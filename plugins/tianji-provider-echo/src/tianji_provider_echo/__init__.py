@@ -86,3 +86,8 @@ class Echo(OpenAICompatible):
 @hookimpl
 def tianji_register_providers(register: Register) -> None:
     register("echo", Echo, EchoSettings)
+
+
+@hookimpl
+def tianji_model_price(model: str, provider: str) -> dict[str, float] | None:
+    return {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0} if provider == Echo.name else None

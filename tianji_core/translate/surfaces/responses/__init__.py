@@ -9,7 +9,7 @@ from tianji_core.translate.surfaces.contract import Events, NativeStream, Surfac
 from tianji_core.translate.surfaces.responses.history import said_to
 from tianji_core.translate.surfaces.responses.native import NativeResponses
 from tianji_core.translate.surfaces.responses.request import SAME, check_tools, responses_to_chat
-from tianji_core.translate.surfaces.responses.response import chat_to_response, chat_usage
+from tianji_core.translate.surfaces.responses.response import chat_to_response, native_usage
 from tianji_core.translate.surfaces.responses.stream import ResponseEvents
 
 COMPACTION = "responses_compact"
@@ -38,7 +38,7 @@ class Responses(Surface):
         return ResponseEvents(model, asked)
 
     def native_usage(self, answer: Body) -> dict[str, Any] | None:
-        return chat_usage(answer.get("usage"))
+        return native_usage(answer)
 
     def native_stream(self, model: str) -> NativeStream:
         return NativeResponses(model)

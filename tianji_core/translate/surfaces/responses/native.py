@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from tianji_core.api.provider import Body
-from tianji_core.translate.surfaces.responses.response import chat_usage
+from tianji_core.translate.surfaces.responses.response import native_usage
 from tianji_core.wire.sse import DONE, Event, EventTooLarge, SSEDecoder, encode_event
 
 _LAST = ("response.completed", "response.incomplete", "response.failed")
@@ -84,7 +84,7 @@ class NativeResponses:
                 response["model"] = self._model
             if self._stamp is not None:
                 self._stamp(response)
-            self.usage = chat_usage(response.get("usage")) or self.usage
+            self.usage = native_usage(response) or self.usage
         self.complete = self.complete or kind in _LAST
         self.number += 1
         return encode_event(orjson.dumps(data), kind)

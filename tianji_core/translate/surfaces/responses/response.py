@@ -9,7 +9,7 @@ import orjson
 
 from tianji_core.api.provider import Body
 from tianji_core.translate.encrypted import encrypted_of
-from tianji_core.translate.shapes import as_count, as_object
+from tianji_core.translate.shapes import as_count, as_object, as_text, objects
 from tianji_core.translate.surfaces.responses.items import packed
 
 _ECHOED: dict[str, Any] = {
@@ -207,11 +207,39 @@ def response_usage(usage: Mapping[str, Any] | None) -> Body | None:
     }
 
 
+_TOOL_CALLS = {"web_search_call": "web_search_requests", "file_search_call": "file_search_requests"}
+
+
+def native_usage(response: Body) -> dict[str, Any] | None:
+    """What a vendor's whole Response says of what it has used: tokens under chat's names, tools that the vendor has run
+    as Anthropic tells them, the tier of service."""
+    usage = chat_usage(response.get("usage"))
+    if usage is None:
+        return None
+    tools: dict[str, int] = {}
+    containers = set()
+    for item in objects(response.get("output")):
+        name = _TOOL_CALLS.get(as_text(item.get("type")))
+        if name is not None:
+            tools[name] = tools.get(name, 0) + 1
+        elif item.get("type") == "code_interpreter_call":
+            containers.add(as_text(item.get("container_id")))
+    if containers:
+        tools["code_interpreter_sessions"] = len(containers)
+    if tools:
+        usage["server_tool_use"] = tools
+    if isinstance(response.get("service_tier"), str):
+        usage["service_tier"] = response["service_tier"]
+    return usage
+
+
 def chat_usage(usage: Any) -> dict[str, Any] | None:
     """The other way round: what a vendor's Response says, under chat's names."""
     if not isinstance(usage, dict):
         return None
-    details, more = as_object(usage.get("input_tokens_details")), as_object(usage.get("output_tokens_details"))
+    # The audio API leaves out an s.
+    details = as_object(usage.get("input_tokens_details") or usage.get("input_token_details"))
+    more = as_object(usage.get("output_tokens_details") or usage.get("output_token_details"))
     prompt, completion = as_count(usage.get("input_tokens")), as_count(usage.get("output_tokens"))
     return {
         "prompt_tokens": prompt,
@@ -220,6 +248,14 @@ def chat_usage(usage: Any) -> dict[str, Any] | None:
         "prompt_tokens_details": {
             "cached_tokens": as_count(details.get("cached_tokens")),
             "cache_write_tokens": as_count(details.get("cache_write_tokens")),
+            **_modalities(details),
         },
-        "completion_tokens_details": {"reasoning_tokens": as_count(more.get("reasoning_tokens"))},
+        "completion_tokens_details": {"reasoning_tokens": as_count(more.get("reasoning_tokens")), **_modalities(more)},
+    }
+
+
+def _modalities(details: Body) -> Body:
+    """What of the tokens was text, pictures, sound, where a vendor says it."""
+    return {
+        name: as_count(details[name]) for name in ("text_tokens", "image_tokens", "audio_tokens") if name in details
     }
