@@ -203,7 +203,7 @@ def _dumps(value: Any) -> bytes:
 
 
 def pytest_collection_finish() -> None:
-    """The tests themselves are half a million objects: let the garbage collector not go through them again and again."""
+    """The tests themselves are half a million objects: the garbage collector need not go through them time and again."""
     gc.collect()
     gc.freeze()
 
