@@ -6,11 +6,14 @@ Fixtures only: pytest imports test modules one by one, so helpers come in as arg
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import json
 import logging
+import os
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -203,9 +206,37 @@ def _dumps(value: Any) -> bytes:
 
 
 def pytest_collection_finish() -> None:
-    """The tests themselves are half a million objects: the garbage collector need not go through them time and again."""
+    """The tests are half a million objects: the garbage collector need not go through them time and again."""
     gc.collect()
     gc.freeze()
+
+
+class Watch:
+    """Ends a run in which a test hangs where the signal of pytest-timeout does not get through, as in uvloop.
+
+    pytest's own `faulthandler_timeout` does the same, with a thread started and joined for each test.
+    """
+
+    hangs, renewed = 300.0, 20.0
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._errors = os.fdopen(os.dup(2), "w")  # the real one, whatever is captured later
+        self._set = 0.0
+        config.add_cleanup(self._end)
+
+    def pytest_runtest_logstart(self) -> None:
+        now = time.monotonic()
+        if now > self._set + self.renewed:
+            self._set = now
+            faulthandler.dump_traceback_later(self.hangs, exit=True, file=self._errors)
+
+    def _end(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._errors.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Watch(config))
 
 
 @pytest.fixture
