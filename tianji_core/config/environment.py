@@ -20,6 +20,7 @@ from tianji_core.config.schema.types import SecretText
 def _named(*names: str, default: Any = None, doc: str = "") -> Any:
     return Field(default, validation_alias=AliasChoices(*names), description=doc)
 
+
 _GIVEN: ContextVar[Mapping[str, str] | None] = ContextVar("_GIVEN", default=None)
 """The variables to read instead of the process environment: pydantic asks the class for its sources, not the caller."""
 
