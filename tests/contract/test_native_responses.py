@@ -413,7 +413,7 @@ def test_compaction(serving, config, vendors):
                 answer = await client.post("/v1/responses", {"model": "m", "input": history}, headers=ADA)
                 assert answer.status == 200
             answer = await client.post("/v1/responses/compact", {**asked, "model": "chat"}, headers=ADA)
-            assert (answer.status, answer.error["param"]) == (400, "model")
+            assert (answer.status, answer.error["param"]) == (404, "model")
 
     asyncio.run(main())
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tianji_core.api.call import Principal
-from tianji_core.api.errors import BadRequestError
+from tianji_core.api.errors import BadRequestError, NotFoundError
 from tianji_core.api.provider import Body
 from tianji_core.config import Settings
 from tianji_core.gateway.call import Call
@@ -157,8 +157,8 @@ class ResponseMemory:
     def compacting(self, pipeline: Pipeline, call: Call) -> Pipeline:
         """The pipeline for a call that only vendors with compaction can answer."""
 
-        def refusal(name: str) -> BadRequestError:
-            return BadRequestError(f"Model {name!r} cannot compact a conversation.", param="model")
+        def refusal(name: str) -> NotFoundError:  # to clients, a gateway without this route for this model
+            return NotFoundError(f"Model {name!r} cannot compact a conversation.", param="model")
 
         def compacts(deployment: Deployment) -> bool:
             return COMPACTION in deployment.provider.native_dialects and call.native is not None
