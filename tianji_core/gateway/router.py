@@ -1,0 +1,192 @@
+"""Where a call goes: the group that the client named, its deployments one after the other, then its fallbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from tianji_core.api.errors import (
+    AuthenticationError,
+    BadRequestError,
+    GatewayError,
+    GuardrailBlockedError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from tianji_core.gateway.body import overridden
+from tianji_core.gateway.call import Call
+from tianji_core.gateway.guardrails import GuardrailChain
+from tianji_core.gateway.prompt_tokens import most_tokens
+from tianji_core.gateway.reply import Reply, StreamReply
+from tianji_core.routing import (
+    Deployment,
+    Fallbacks,
+    ModelTable,
+    RetryBudget,
+    RetryPolicy,
+    Selection,
+    Stats,
+    Target,
+)
+from tianji_core.telemetry import get_logger
+
+log = get_logger("tianji.calls")
+
+
+class Tries(Protocol):
+    """Who makes the single tries: the pipeline."""
+
+    @property
+    def guardrails(self) -> GuardrailChain: ...
+    async def attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """What choosing a deployment goes by, compiled from the config."""
+
+    models: ModelTable
+    selection: Selection
+    stats: Stats
+    retries: RetryPolicy
+    fallbacks: Fallbacks
+    budget: RetryBudget
+    measured: frozenset[str] = field(default=frozenset())
+    """Groups whose filters want to know how long the prompt is."""
+    patience: float | None = None
+    """Seconds for a call with all its retries and fallbacks, where the client names no time-out."""
+
+    def limited_to(
+        self, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError] | None = None
+    ) -> Router:
+        """The same for a call that may go to some deployments only; see `ModelTable.only`."""
+        return replace(self, models=self.models.only(wanted, refusal))
+
+    async def run(self, call: Call, tries: Tries) -> Reply | StreamReply:
+        """Ask the group that the client named, then its fallbacks.
+
+        Raises what the group itself failed with if they all fail: it is the one that the client knows.
+        """
+        self.budget.called(call.started)
+        patience = call.options.patience(stream=call.stream)
+        if patience is None:
+            patience = self.patience
+        if patience is not None:
+            call.deadline = call.started + patience
+        asked = call.model
+        tried = {asked}
+        try:
+            return await self._try_group(call, asked, tries, asked, tried)
+        except GatewayError as error:
+            if call.options.disable_fallbacks:
+                raise
+            first = error
+        body = call.body
+        for fallback in self.fallbacks.after(first, asked, call.options.fallbacks):
+            if fallback.model in tried or call.fallbacks >= self.fallbacks.limit:
+                continue
+            tried.add(fallback.model)
+            call.fallbacks += 1
+            call.body = body
+            try:
+                if not fallback.overrides:
+                    return await self._try_group(call, fallback.model, tries, asked, tried)
+                # Nobody has judged this body yet.
+                call.body = overridden(body, fallback.overrides, call.operation)
+                call.native = None
+                call.prompt_tokens = None
+                await tries.guardrails.before(call)
+                further = self._try_group(call, fallback.model, tries, asked, tried)
+                return await tries.guardrails.during(call, further)
+            except GuardrailBlockedError:
+                raise
+            except GatewayError as error:
+                log.info("fallback failed", call_id=call.id, model=fallback.model, error=type(error).__name__)
+        call.body = body
+        try:
+            raise first
+        finally:
+            del first  # or the error, its traceback and this frame, which holds the request, would hold one another
+
+    async def _try_group(self, call: Call, name: str, tries: Tries, asked: str, tried: set[str]) -> Reply | StreamReply:
+        """Try the deployments of one group until one answers or the tries are used up.
+
+        `asked` is the group that the client named, `tried` what was asked so far, this group included.
+        """
+        target = self.models.resolve(name)
+        if target is None:
+            raise BadRequestError(
+                f"Invalid model name passed in model={name}. Call `/v1/models` to view available models for your key."
+            )
+        call.group = name
+        everyone: Sequence[Deployment] = target.deployments
+        if call.kept is not None:
+            everyone = tuple(call.kept.best(everyone))
+        if target.group in self.measured and call.prompt_tokens is None:
+            call.prompt_tokens = await most_tokens(call, everyone)
+        everyone = left = self.selection.eligible(target.group, everyone, call, self.stats)
+        failed: set[str] = set()
+        refused: set[str] = set()
+        retry = 0
+        while True:
+            awake = self.selection.awake(left, self.stats)
+            if not awake:
+                if not failed and self._elsewhere(call, asked, tried):
+                    raise self._all_rest(call, left)
+                awake = left  # a group without a way out is asked all the same
+            deployment = self.selection.pick(awake, call, self.stats)
+            try:
+                return await tries.attempt(call, target, deployment)
+            except GatewayError as error:
+                if call.deadline is not None and time.monotonic() >= call.deadline:
+                    raise
+                # The same credential would be refused again; what merely failed is asked again, but last.
+                credential = isinstance(error, (AuthenticationError, PermissionDeniedError)) and len(everyone) > 1
+                (refused if credential else failed).add(deployment.id)
+                left = [d for d in everyone if d.id not in refused]
+                fresh = self.selection.awake([d for d in left if d.id not in failed], self.stats)
+                worth = self.retries.tries(
+                    error, target.group, len(everyone), call.options.num_retries, deployment.num_retries
+                )
+                if not left or retry >= worth:
+                    # What this order could do is done; the next one is a fallback, with tries of its own.
+                    left = [d for d in fresh if d.order > deployment.order]
+                    if not left or call.options.disable_fallbacks or not self.fallbacks.allow(error):
+                        raise
+                    retry = 0
+                    call.fallbacks += 1
+                    continue
+                delay: float | None = 0.0
+                if fresh:
+                    left = fresh
+                else:
+                    delay = self._pause(call, error, retry, elsewhere=self._elsewhere(call, asked, tried))
+                if delay is None or (call.deadline is not None and time.monotonic() + delay >= call.deadline):
+                    raise
+            retry += 1
+            call.retries += 1
+            if delay > 0:
+                await asyncio.sleep(delay)
+
+    def _pause(self, call: Call, error: GatewayError, retry: int, *, elsewhere: bool) -> float | None:
+        """Seconds until a deployment that has failed is asked again; None if it should not be."""
+        if elsewhere and isinstance(error, RateLimitError):
+            return None
+        delay = self.retries.delay(error, retry, self.stats.random)
+        return delay if delay is not None and self.budget.take(time.monotonic()) else None
+
+    def _elsewhere(self, call: Call, asked: str, tried: set[str]) -> bool:
+        """Whether some fallback has not been tried yet."""
+        if call.options.disable_fallbacks or call.fallbacks >= self.fallbacks.limit:
+            return False
+        return any(f.model not in tried for f in self.fallbacks.after(None, asked, call.options.fallbacks))
+
+    def _all_rest(self, call: Call, resting: Sequence[Deployment]) -> RateLimitError:
+        seconds = min(self.stats.cooldowns.remaining(d.id) for d in resting)
+        return RateLimitError(
+            f"All deployments of model {call.group!r} rest after failures. Try again in {seconds:.0f} seconds.",
+            retry_after=max(seconds, 1.0),
+        )
