@@ -40,7 +40,7 @@ class As:
 def no_vendor_ids(value):
     """Nothing of what the fake hands out as ids of things that we own."""
     text = json.dumps(value)
-    for prefix in ("file-", "ftjob-", "vs_", "asst_", "thread_"):
+    for prefix in ("file-", "ftjob-", "vs_", "asst_", "thread_", "conv_"):
         assert f"{prefix}Vendor" not in text, text
 
 
@@ -411,6 +411,7 @@ def test_nothing_is_found_by_others(with_callers, openai, gpt, database):
             "vector_store": await ann("POST", "/vector_stores", {"file_ids": [file]}),
             "assistant": await ann("POST", "/assistants", {"model": "gpt"}),
             "thread": await ann("POST", "/threads", {}),
+            "conversation": await ann("POST", "/conversations", {}),
         }
         before = len(openai.seen)
         tried = 0
@@ -419,7 +420,7 @@ def test_nothing_is_found_by_others(with_callers, openai, gpt, database):
             id = made[family.kind]["id"]
             never = id[: -len("0" * 32)] + "0" * 32
             for below, methods in family.below:
-                rest = below.format(file_id=file, batch_id="x", message_id="x", run_id="x", step_id="x")
+                rest = below.format(file_id=file, batch_id="x", message_id="x", run_id="x", step_id="x", item_id="x")
                 for method in methods.split():
                     body = {} if method == "POST" else None
                     foreign = await bob(method, f"{family.path}/{id}{rest}", body, status=404)
@@ -568,3 +569,67 @@ def test_calls_are_written_down(serving, config_beside, openai, gpt, tmp_path):
     assert (run.usage["total_tokens"], run.provider, run.stream) == (18, "openai", True)
     assert run.model_group == "gpt"
     assert records[1].upstream_model == "gpt-x"
+
+
+# -- conversations ---------------------------------------------------------------------------------------------------
+
+
+def test_a_conversation(with_callers, openai, gpt, database):
+    async def main(client):
+        ann, bob, boss = As(client), As(client, "bob"), As(client, "boss")
+        hello = {"type": "message", "role": "user", "content": "Hello"}
+        made = await ann("POST", "/conversations", {"metadata": {"a": "b"}, "items": [hello]})
+        path = f"/conversations/{made['id']}"
+        assert made["object"] == "conversation"
+        assert await ann("GET", path) == made
+        assert (await ann("POST", path, {"metadata": {"c": "d"}}))["metadata"] == {"c": "d"}
+        (first,) = (await ann("GET", f"{path}/items"))["data"]
+        assert first["content"][0]["text"] == "Hello"
+        added = await ann("POST", f"{path}/items", {"items": [hello]})
+        item = f"{path}/items/{added['data'][0]['id']}"
+        assert (await ann("GET", item))["role"] == "user"
+        assert (await ann("DELETE", item))["id"] == made["id"]
+        for caller in (bob,):
+            await caller("GET", path, status=404)
+            await caller("POST", f"{path}/items", {"items": [hello]}, status=404)
+            await caller("DELETE", path, status=404)
+        assert (await boss("GET", path))["id"] == made["id"]
+        for each in (made, first, added):
+            no_vendor_ids(each)
+        assert await ann("DELETE", path) == {"id": made["id"], "object": "conversation.deleted", "deleted": True}
+        assert not openai.conversations
+        await ann("GET", path, status=404)
+
+    with_callers(main, database, [gpt])
+
+
+@pytest.mark.parametrize("as_object", [False, True])
+def test_responses_within_a_conversation(with_callers, openai, row, fake_upstream, as_object):
+    """Only its owner's calls go on in it, and only where it is."""
+
+    async def main(client):
+        ann, bob, boss = As(client), As(client, "bob"), As(client, "boss")
+        made = await ann("POST", "/conversations", {})
+        named = {"id": made["id"]} if as_object else made["id"]
+        asked = {"model": "gpt", "input": "Hi", "conversation": named}
+        for count in ("1", "3"):
+            answer = await ann("POST", "/responses", asked)
+            assert answer["output"][0]["content"][0]["text"] == count
+            assert answer["conversation"] == {"id": made["id"]}
+            no_vendor_ids(answer)
+        streamed = await client.post("/v1/responses", {**asked, "stream": True}, headers=key("ann"))
+        assert streamed.body.count(made["id"].encode()) == 2
+        assert b"conv_Vendor" not in streamed.body
+        assert len((await ann("GET", f"/conversations/{made['id']}/items"))["data"]) == 6
+        (theirs,) = openai.conversations
+        before = len(openai.seen)
+        for name in (named, theirs):
+            await bob("POST", "/responses", {**asked, "conversation": name}, status=404)
+        await ann("POST", "/responses", {**asked, "conversation": theirs}, status=404)
+        await ann("POST", "/responses", {**asked, "conversation": 5}, status=400)
+        await ann("POST", "/responses", {**asked, "model": "other"}, status=400)
+        assert len(openai.seen) == before
+        assert (await boss("POST", "/responses", {**asked, "conversation": theirs}))["conversation"] == {"id": theirs}
+
+    other = row(fake_upstream, "other", "openai/gpt-x", api_key="sk-other")
+    with_callers(main, rows=[row(fake_upstream, "gpt", "openai/gpt-x"), other])

@@ -26,6 +26,15 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("assistant", "assistants", "asst_", "/assistants", "assistant", "No assistant found with id", None),
+        Kind(
+            "conversation",
+            "conversations",
+            "conv_",
+            "/conversations",
+            "conversation",
+            "No conversation found with id",
+            None,
+        ),
         Kind("thread", "assistants", "thread_", "/threads", "thread", "No thread found with id", None),
         Kind("vector_store", "vector_stores", "vs_", "/vector_stores", "vector_store", "No vector store found with id"),
         Kind(

@@ -1,4 +1,4 @@
-"""What vendors keep for callers: training (`/v1/fine_tuning`), vector stores, assistants, threads.
+"""What vendors keep for callers: training (`/v1/fine_tuning`), vector stores, assistants, threads, conversations.
 
 Nothing of it is kept here but whose it is and where.
 """
@@ -74,6 +74,14 @@ FAMILIES = (
         ),
     ),
     Family("assistant", "assistants", "/assistants", "assistant_id", (("", "GET POST DELETE"),)),
+    Family(
+        "conversation",
+        "conversations",
+        "/conversations",
+        "conversation_id",
+        (("", "GET POST DELETE"), ("/items", "GET POST"), ("/items/{item_id}", "GET DELETE")),
+        lists=False,
+    ),
     Family(
         "thread",
         "assistants",
