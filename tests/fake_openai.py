@@ -46,6 +46,8 @@ class FakeOpenAI:
         self.in_stores: dict[str, dict[str, Values]] = {}
         self.assistants: dict[str, Values] = {}
         self.threads: dict[str, Values] = {}
+        self.uploads: dict[str, Values] = {}
+        self.parts: dict[str, dict[str, bytes]] = {}
         self.conversations: dict[str, Values] = {}
         self.items: dict[str, dict[str, Values]] = {}
         self.messages: dict[str, dict[str, Values]] = {}
@@ -366,6 +368,32 @@ class FakeOpenAI:
             if id not in self.stores:
                 return self.missing(id)
         return self.unknown_files((resources.get("code_interpreter") or {}).get("file_ids") or [])
+
+    # -- files in parts ------------------------------------------------------------------------------------------
+
+    def on_uploads(self, request: Any, rest: list[str]) -> Values | Answer:
+        if not rest:
+            begun = {"id": self.id("upload_"), "object": "upload", "status": "pending", "file": None, **request.json()}
+            self.uploads[begun["id"]], self.parts[begun["id"]] = begun, {}
+            return begun
+        upload = self.uploads.get(rest[0])
+        if upload is None:
+            return self.missing(rest[0])
+        parts = self.parts[rest[0]]
+        if rest[1] == "parts":
+            _, files = parse_form(request)
+            part = {"id": self.id("part_"), "object": "upload.part", "created_at": 1, "upload_id": rest[0]}
+            parts[part["id"]] = files["data"][2]
+            return part
+        if rest[1] == "cancel":
+            upload["status"] = "cancelled"
+            return upload
+        content = b"".join(parts[id] for id in request.json()["part_ids"])
+        if len(content) != upload["bytes"]:
+            return Answer.error(400, "The parts are not all of it.")
+        upload["status"] = "completed"
+        upload["file"] = self.make_file(content, upload["filename"], upload["purpose"])
+        return upload
 
     # -- conversations -------------------------------------------------------------------------------------------
 

@@ -193,3 +193,18 @@ def test_conversations(client, vendor):
     assert client.conversations.delete(made.id).deleted
     with pytest.raises(openai.NotFoundError):
         client.responses.create(model="gpt", input="Hi", conversation=made.id)
+
+
+def test_uploads(client, vendor, tmp_path):
+    told = {"filename": "a.txt", "purpose": "user_data", "bytes": 6, "mime_type": "text/plain"}
+    begun = client.uploads.create(**told)
+    parts = [client.uploads.parts.create(begun.id, data=data).id for data in (b"abc", b"def")]
+    done = client.uploads.complete(begun.id, part_ids=parts)
+    assert (done.id, done.status) == (begun.id, "completed")
+    assert client.files.content(done.file.id).read() == b"abcdef"
+    assert client.uploads.cancel(client.uploads.create(**told).id).status == "cancelled"
+    assert not {begun.id, done.file.id} & {*vendor.uploads, *vendor.files}
+    path = tmp_path / "large.txt"
+    path.write_bytes(b"0123456789" * 100)
+    chunked = client.uploads.upload_file_chunked(file=path, mime_type="text/plain", purpose="user_data", part_size=300)
+    assert client.files.content(chunked.file.id).read() == path.read_bytes()

@@ -252,7 +252,7 @@ class Provider(ABC):
 
     resources: ClassVar[frozenset[str]] = frozenset()
     """The stored things of OpenAI's API that the vendor has in the same shape: `assistants`, `conversations`,
-    `fine_tuning`, `vector_stores`. They are asked for by `build_pass_through`."""
+    `fine_tuning`, `uploads`, `vector_stores`. They are asked for by `build_pass_through`."""
     files_api: ClassVar[FilesAPI | None] = None
     """How the vendor takes files; None if it takes none."""
 

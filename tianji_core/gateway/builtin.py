@@ -33,7 +33,7 @@ class AnyOpenAICompatible(OpenAICompatible):
     api_base_env = ("OPENAI_COMPATIBLE_API_BASE",)
     reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
-    resources = frozenset({"assistants", "conversations", "fine_tuning", "vector_stores"})
+    resources = frozenset({"assistants", "conversations", "fine_tuning", "uploads", "vector_stores"})
     files_api = FilesAPI()
     batch_api = OpenAIBatches(own_rows=True)
     capabilities = Capabilities(frozenset(PATHS), OpenAICompatible.capabilities.features).lacking(
