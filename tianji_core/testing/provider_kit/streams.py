@@ -69,9 +69,9 @@ class StreamTests(AnswerTests, kit=True):
         for cut in places(data):
             decoder = self.decoder(stream_scenario)
             found = feed(decoder, data[:cut], data[cut:])
-            where = f"cut at byte {cut}"
-            assert found == chunks or merge_chunks(found) == answer, where  # other chunks may say the same
-            assert (decoder.complete, repr(decoder.error)) == (whole.complete, repr(whole.error)), where
+            same = found == chunks or merge_chunks(found) == answer  # other chunks may say the same
+            assert same, f"cut at byte {cut}: {data[:cut]!r}"
+            assert (decoder.complete, repr(decoder.error)) == (whole.complete, repr(whole.error)), f"cut at byte {cut}"
 
     def test_byte_by_byte_gives_the_same_answer(self, stream_scenario: Scenario) -> None:
         data = self.stream_bytes(stream_scenario)
