@@ -9,6 +9,9 @@ PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 GENERATORS := $(filter-out scripts/constraints.py,$(sort $(wildcard scripts/[a-z]*.py)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
+# Where Python keeps no bytecode, every test run and every gateway that a test starts compiles all sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-long check format bench docs constraints clean
 

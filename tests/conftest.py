@@ -6,9 +6,14 @@ Fixtures only: pytest imports test modules one by one, so helpers come in as arg
 from __future__ import annotations
 
 import asyncio
+import faulthandler
+import gc
 import json
 import logging
+import os
+import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -200,6 +205,40 @@ def _dumps(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+def pytest_collection_finish() -> None:
+    """The tests are half a million objects: the garbage collector need not go through them time and again."""
+    gc.collect()
+    gc.freeze()
+
+
+class Watch:
+    """Ends a run in which a test hangs where the signal of pytest-timeout does not get through, as in uvloop.
+
+    pytest's own `faulthandler_timeout` does the same, with a thread started and joined for each test.
+    """
+
+    hangs, renewed = 300.0, 20.0
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._errors = os.fdopen(os.dup(2), "w")  # the real one, whatever is captured later
+        self._set = 0.0
+        config.add_cleanup(self._end)
+
+    def pytest_runtest_logstart(self) -> None:
+        now = time.monotonic()
+        if now > self._set + self.renewed:
+            self._set = now
+            faulthandler.dump_traceback_later(self.hangs, exit=True, file=self._errors)
+
+    def _end(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._errors.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Watch(config))
+
+
 @pytest.fixture
 def serving() -> Callable[..., Any]:
     """`async with serving(config) as client`: an application with its life around it, and a client for it."""
@@ -272,6 +311,15 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "DATABASE_URL",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _paths_as_they_were() -> Iterator[None]:
+    """The folder of a config with Python files is put on `sys.path`, where every later scan of plugins would look."""
+    before = sys.path[:]
+    yield
+    if sys.path != before:
+        sys.path[:] = before
 
 
 @pytest.fixture(autouse=True)

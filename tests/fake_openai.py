@@ -46,6 +46,10 @@ class FakeOpenAI:
         self.in_stores: dict[str, dict[str, Values]] = {}
         self.assistants: dict[str, Values] = {}
         self.threads: dict[str, Values] = {}
+        self.uploads: dict[str, Values] = {}
+        self.parts: dict[str, dict[str, bytes]] = {}
+        self.conversations: dict[str, Values] = {}
+        self.items: dict[str, dict[str, Values]] = {}
         self.messages: dict[str, dict[str, Values]] = {}
         self.runs: dict[str, dict[str, Values]] = {}
         self.seen: list[tuple[str, str]] = []
@@ -364,6 +368,108 @@ class FakeOpenAI:
             if id not in self.stores:
                 return self.missing(id)
         return self.unknown_files((resources.get("code_interpreter") or {}).get("file_ids") or [])
+
+    # -- files in parts ------------------------------------------------------------------------------------------
+
+    def on_uploads(self, request: Any, rest: list[str]) -> Values | Answer:
+        if not rest:
+            begun = {"id": self.id("upload_"), "object": "upload", "status": "pending", "file": None, **request.json()}
+            self.uploads[begun["id"]], self.parts[begun["id"]] = begun, {}
+            return begun
+        upload = self.uploads.get(rest[0])
+        if upload is None:
+            return self.missing(rest[0])
+        parts = self.parts[rest[0]]
+        if rest[1] == "parts":
+            _, files = parse_form(request)
+            part = {"id": self.id("part_"), "object": "upload.part", "created_at": 1, "upload_id": rest[0]}
+            parts[part["id"]] = files["data"][2]
+            return part
+        if rest[1] == "cancel":
+            upload["status"] = "cancelled"
+            return upload
+        content = b"".join(parts[id] for id in request.json()["part_ids"])
+        if len(content) != upload["bytes"]:
+            return Answer.error(400, "The parts are not all of it.")
+        upload["status"] = "completed"
+        upload["file"] = self.make_file(content, upload["filename"], upload["purpose"])
+        return upload
+
+    # -- conversations -------------------------------------------------------------------------------------------
+
+    def on_conversations(self, request: Any, rest: list[str]) -> Values | Answer:
+        body = request.json() if request.body else {}
+        if not rest:
+            made = {
+                "id": self.id("conv_"),
+                "object": "conversation",
+                "created_at": int(time.time()),
+                "metadata": body.get("metadata") or {},
+            }
+            self.conversations[made["id"]], self.items[made["id"]] = made, {}
+            self.say(made["id"], body.get("items") or [])
+            return made
+        found = self.conversations.get(rest[0])
+        if found is None:
+            return self.missing(rest[0])
+        if len(rest) == 1:
+            if request.method == "DELETE":
+                del self.conversations[rest[0]]
+                return {"id": rest[0], "object": "conversation.deleted", "deleted": True}
+            found.update(body)
+            return found
+        items = self.items[rest[0]]
+        if len(rest) == 2:
+            return self.listed(self.say(rest[0], body["items"]) if request.method == "POST" else items.values())
+        if rest[2] not in items:
+            return self.missing(rest[2])
+        if request.method == "DELETE":
+            del items[rest[2]]
+            return found
+        return items[rest[2]]
+
+    def say(self, conversation: str, items: list[Values]) -> list[Values]:
+        said = [{"status": "completed", "type": "message", **item, "id": self.id("msg_")} for item in items]
+        for item in said:
+            content = item["content"]
+            if isinstance(content, str):
+                item["content"] = [{"type": "input_text", "text": content}]
+            self.items[conversation][item["id"]] = item
+        return said
+
+    def on_responses(self, request: Any, rest: list[str]) -> Values | Answer:
+        """Only answers within a conversation: how many items it has."""
+        body = request.json()
+        conversation = body["conversation"]
+        if conversation not in self.conversations:
+            return self.missing(conversation)
+        self.say(conversation, [{"role": "user", "content": body["input"]}])
+        text = {"type": "output_text", "text": f"{len(self.items[conversation])}", "annotations": []}
+        (answer,) = self.say(conversation, [{"role": "assistant", "content": [text]}])
+        response = {
+            "id": self.id("resp_"),
+            "object": "response",
+            "created_at": int(time.time()),
+            "status": "completed",
+            "model": body["model"],
+            "conversation": {"id": conversation},
+            "output": [answer],
+            "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5},
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+        }
+        if not body.get("stream"):
+            return response
+        told = [
+            ("response.created", {**response, "status": "in_progress", "output": []}),
+            ("response.completed", response),
+        ]
+        return Answer.sse(
+            *({"type": kind, "sequence_number": n, "response": each} for n, (kind, each) in enumerate(told)), done=False
+        )
+
+    # -- threads -------------------------------------------------------------------------------------------------
 
     def on_threads(self, request: Any, rest: list[str]) -> Values | Answer:
         if rest[:1] == ["runs"]:

@@ -9,6 +9,8 @@ import re
 import pytest
 from upload_forms import END, FORM, form, key, part, upload
 
+from tianji_core.api.errors import NotFoundError
+
 ROUTES = (("GET", ""), ("GET", "/file-1"), ("DELETE", "/file-1"), ("GET", "/file-1/content"))
 
 
@@ -282,5 +284,22 @@ def test_the_answer_is_json(files):
         made = await upload(client)
         assert made.headers["content-type"] == "application/json"
         assert json.loads(made.body)["object"] == "file"
+
+    files(main)
+
+
+def test_a_file_that_is_removed_while_it_is_read(files):
+    """What has come by then is not taken for the file."""
+
+    async def main(client):
+        made = await upload(client, content=b"x" * 3_000_000, filename="a.bin", purpose="user_data")
+        gateway = client.app.serving.gateway
+        opened = await gateway.store.ready()
+        stored = await opened.objects.get("file", made.json()["id"], None)
+        pieces = gateway.files.content(stored)
+        assert len(await anext(pieces)) < 3_000_000
+        await opened.objects.remove("file", stored.id, None)
+        with pytest.raises(NotFoundError):
+            await anext(pieces)
 
     files(main)

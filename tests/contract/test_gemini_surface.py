@@ -297,6 +297,7 @@ def test_nobody_comes_in_without_a_key(ask, config):
         ("POST", "/models/m:streamGenerateContent", HI),
         ("POST", "/v1/models/m:countTokens", HI),
         ("POST", "/v1beta/models/m:embedContent", {}),
+        ("POST", "/v1beta/models/m:predict", {}),
         ("GET", "/v1beta/models", None),
         ("GET", "/v1beta/models/m", None),
     ):
@@ -344,7 +345,7 @@ def test_bad_json(serving, config):
 
 def test_what_is_not_there(ask, config):
     google_error(ask(config(), "/v1beta/models/nope:generateContent"), 400, "INVALID_ARGUMENT")
-    google_error(ask(config(), "/v1beta/models/m:embedContent"), 404, "NOT_FOUND")
+    google_error(ask(config(), "/v1beta/models/m:predict"), 404, "NOT_FOUND")
     assert "nope" in google_error(ask(config(), "/v1beta/models/nope", None, method="GET"), 404, "NOT_FOUND")
 
 
@@ -551,4 +552,103 @@ def test_models(ask, config, row, fake_upstream):
     assert one["name"] == "models/org/m:8b"
     assert "generateContent" in one["supportedGenerationMethods"]
     other = ask(config(more), "/v1beta/models/e", None, method="GET", query=f"key={KEY}", headers={}).json()
-    assert (other["inputTokenLimit"], other["supportedGenerationMethods"]) == (100, [])
+    assert (other["inputTokenLimit"], other["supportedGenerationMethods"]) == (
+        100,
+        ["embedContent", "batchEmbedContents"],
+    )
+
+
+# -- embeddings ----------------------------------------------------------------------------------------------------
+
+VECTORS = {"object": "list", "model": "e", "usage": {"prompt_tokens": 4, "total_tokens": 4}}
+
+
+def embedding(request):
+    """Google's embeddings, and OpenAI's."""
+    body = request.json()
+    if request.path.endswith(":batchEmbedContents"):
+        return Answer.json({"embeddings": [{"values": [1.0, n]} for n in range(len(body["requests"]))]})
+    data = [{"object": "embedding", "index": n, "embedding": [0.5, n]} for n in range(len(body["input"]))]
+    return Answer.json({**VECTORS, "data": data})
+
+
+def one(text, **more):
+    return {"content": {"parts": [{"text": text}]}, **more}
+
+
+@pytest.fixture
+def embeds(config, fake_upstream, row):
+    fake_upstream.answer(script=embedding)
+    google = {"api_base": f"{fake_upstream.url}/v1beta", "api_key": "sk-google"}
+    rows = [
+        row(fake_upstream.url, "ge", "gemini/gemini-embedding-001", **google),
+        row(fake_upstream, "org/e", info={"mode": "embedding"}),
+    ]
+    found = config(*rows)
+    fake_upstream.answer(script=embedding)
+    return found
+
+
+@pytest.mark.parametrize("prefix", ["/v1beta", "/v1", ""])
+def test_a_text_is_embedded_by_another_vendor(ask, embeds, fake_upstream, prefix):
+    asked = {"content": {"parts": [{"text": "a"}, {"text": "b"}]}, "task_type": "CLUSTERING", "outputDimensionality": 2}
+    answer = ask(embeds, f"{prefix}/models/org/e:embedContent", asked)
+    assert answer.json() == {"embedding": {"values": [0.5, 0]}, "usageMetadata": {"promptTokenCount": 4}}
+    sent = fake_upstream.requests[-1]
+    assert sent.path.endswith("/embeddings")
+    assert sent.json() == {"model": "up-1", "input": ["a\nb"], "dimensions": 2}
+
+
+def test_texts_are_embedded_by_another_vendor(ask, embeds, fake_upstream):
+    asked = {"requests": [one("a", model="models/x", title="t"), one("b", model="models/x", title="t")]}
+    answer = ask(embeds, "/v1beta/models/org/e:batchEmbedContents", asked)
+    assert answer.json()["embeddings"] == [{"values": [0.5, 0]}, {"values": [0.5, 1]}]
+    assert fake_upstream.requests[-1].json() == {"model": "up-1", "input": ["a", "b"]}
+
+
+def test_vectors_may_come_packed(ask, embeds, fake_upstream):
+    fake_upstream.answer(Answer.json({**VECTORS, "data": [{"index": 0, "embedding": "AAAAPwAAgL8="}]}))
+    assert ask(embeds, "/v1beta/models/org/e:embedContent", one("a")).json()["embedding"] == {"values": [0.5, -1.0]}
+
+
+def test_googles_own_models_get_all_of_it(ask, embeds, fake_upstream):
+    more = {"taskType": "RETRIEVAL_DOCUMENT", "title": "t", "outputDimensionality": 2}
+    answer = ask(embeds, "/v1beta/models/ge:batchEmbedContents", {"requests": [one("a", **more), one("b", **more)]})
+    assert answer.json()["embeddings"] == [{"values": [1.0, 0]}, {"values": [1.0, 1]}]
+    sent = fake_upstream.requests[-1].json()["requests"]
+    assert sent == [{"model": "models/gemini-embedding-001", **one(text), **more} for text in "ab"]
+    answer = ask(embeds, "/v1beta/models/ge:embedContent", one("a", task_type="CLUSTERING"))
+    assert answer.json()["embedding"] == {"values": [1.0, 0]}
+    assert fake_upstream.requests[-1].json()["requests"][0]["taskType"] == "CLUSTERING"
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("embedContent", {}),
+        ("embedContent", {"content": "a"}),
+        ("embedContent", {"content": {"parts": []}}),
+        ("embedContent", {"content": {"parts": [{"inlineData": {"data": "", "mimeType": "image/png"}}]}}),
+        ("batchEmbedContents", {}),
+        ("batchEmbedContents", {"requests": []}),
+        ("batchEmbedContents", {"requests": [5]}),
+        ("batchEmbedContents", {"requests": [one("a"), one("b", outputDimensionality=2)]}),
+    ],
+)
+def test_what_cannot_be_embedded(ask, embeds, fake_upstream, method, body):
+    answer = ask(embeds, f"/v1beta/models/org/e:{method}", body)
+    assert answer.status == 400
+    google_error(answer, 400, "INVALID_ARGUMENT")
+    assert not fake_upstream.requests
+
+
+def test_embeddings_of_who_may_not(ask, embeds):
+    assert ask(embeds, "/v1beta/models/org/e:embedContent", one("a"), headers={}).status == 401
+    google_error(ask(embeds, "/v1beta/models/nope:embedContent", one("a")), 400, "INVALID_ARGUMENT")
+
+
+def test_models_that_embed_are_listed_so(ask, embeds):
+    listed = ask(embeds, "/v1beta/models", None, method="GET").json()["models"]
+    methods = {each["name"]: each["supportedGenerationMethods"] for each in listed}
+    assert methods["models/org/e"] == ["embedContent", "batchEmbedContents"]
+    assert "generateContent" in methods["models/m"]

@@ -18,6 +18,9 @@ def gpt(row, fake_upstream):
     return row(fake_upstream, "gpt", "openai/gpt-x")
 
 
+UPLOAD = {"filename": "a.txt", "purpose": "user_data", "bytes": 6, "mime_type": "text/plain"}
+
+
 class As:
     """Requests of one caller; an answer that is no 2xx fails the test, unless a status is asked for."""
 
@@ -40,7 +43,7 @@ class As:
 def no_vendor_ids(value):
     """Nothing of what the fake hands out as ids of things that we own."""
     text = json.dumps(value)
-    for prefix in ("file-", "ftjob-", "vs_", "asst_", "thread_"):
+    for prefix in ("file-", "ftjob-", "vs_", "asst_", "thread_", "conv_", "upload_"):
         assert f"{prefix}Vendor" not in text, text
 
 
@@ -411,6 +414,8 @@ def test_nothing_is_found_by_others(with_callers, openai, gpt, database):
             "vector_store": await ann("POST", "/vector_stores", {"file_ids": [file]}),
             "assistant": await ann("POST", "/assistants", {"model": "gpt"}),
             "thread": await ann("POST", "/threads", {}),
+            "conversation": await ann("POST", "/conversations", {}),
+            "upload": await ann("POST", "/uploads", UPLOAD),
         }
         before = len(openai.seen)
         tried = 0
@@ -419,7 +424,7 @@ def test_nothing_is_found_by_others(with_callers, openai, gpt, database):
             id = made[family.kind]["id"]
             never = id[: -len("0" * 32)] + "0" * 32
             for below, methods in family.below:
-                rest = below.format(file_id=file, batch_id="x", message_id="x", run_id="x", step_id="x")
+                rest = below.format(file_id=file, batch_id="x", message_id="x", run_id="x", step_id="x", item_id="x")
                 for method in methods.split():
                     body = {} if method == "POST" else None
                     foreign = await bob(method, f"{family.path}/{id}{rest}", body, status=404)
@@ -441,7 +446,7 @@ def test_nothing_is_found_by_others(with_callers, openai, gpt, database):
         ):
             await bob("POST", path, body, status=404)
         assert len(openai.seen) == before
-        for family in FAMILIES:
+        for family in (each for each in FAMILIES if each.below[0][0] == ""):
             assert (await boss("GET", f"{family.path}/{made[family.kind]['id']}"))["id"] == made[family.kind]["id"]
 
     with_callers(main, database, rows=[gpt])
@@ -568,3 +573,119 @@ def test_calls_are_written_down(serving, config_beside, openai, gpt, tmp_path):
     assert (run.usage["total_tokens"], run.provider, run.stream) == (18, "openai", True)
     assert run.model_group == "gpt"
     assert records[1].upstream_model == "gpt-x"
+
+
+# -- conversations ---------------------------------------------------------------------------------------------------
+
+
+def test_a_conversation(with_callers, openai, gpt, database):
+    async def main(client):
+        ann, bob, boss = As(client), As(client, "bob"), As(client, "boss")
+        hello = {"type": "message", "role": "user", "content": "Hello"}
+        made = await ann("POST", "/conversations", {"metadata": {"a": "b"}, "items": [hello]})
+        path = f"/conversations/{made['id']}"
+        assert made["object"] == "conversation"
+        assert await ann("GET", path) == made
+        assert (await ann("POST", path, {"metadata": {"c": "d"}}))["metadata"] == {"c": "d"}
+        (first,) = (await ann("GET", f"{path}/items"))["data"]
+        assert first["content"][0]["text"] == "Hello"
+        added = await ann("POST", f"{path}/items", {"items": [hello]})
+        item = f"{path}/items/{added['data'][0]['id']}"
+        assert (await ann("GET", item))["role"] == "user"
+        assert (await ann("DELETE", item))["id"] == made["id"]
+        for caller in (bob,):
+            await caller("GET", path, status=404)
+            await caller("POST", f"{path}/items", {"items": [hello]}, status=404)
+            await caller("DELETE", path, status=404)
+        assert (await boss("GET", path))["id"] == made["id"]
+        for each in (made, first, added):
+            no_vendor_ids(each)
+        assert await ann("DELETE", path) == {"id": made["id"], "object": "conversation.deleted", "deleted": True}
+        assert not openai.conversations
+        await ann("GET", path, status=404)
+
+    with_callers(main, database, [gpt])
+
+
+@pytest.mark.parametrize("as_object", [False, True])
+def test_responses_within_a_conversation(with_callers, openai, row, fake_upstream, as_object):
+    """Only its owner's calls go on in it, and only where it is."""
+
+    async def main(client):
+        ann, bob, boss = As(client), As(client, "bob"), As(client, "boss")
+        made = await ann("POST", "/conversations", {})
+        named = {"id": made["id"]} if as_object else made["id"]
+        asked = {"model": "gpt", "input": "Hi", "conversation": named}
+        for count in ("1", "3"):
+            answer = await ann("POST", "/responses", asked)
+            assert answer["output"][0]["content"][0]["text"] == count
+            assert answer["conversation"] == {"id": made["id"]}
+            no_vendor_ids(answer)
+        streamed = await client.post("/v1/responses", {**asked, "stream": True}, headers=key("ann"))
+        assert streamed.body.count(made["id"].encode()) == 2
+        assert b"conv_Vendor" not in streamed.body
+        assert len((await ann("GET", f"/conversations/{made['id']}/items"))["data"]) == 6
+        (theirs,) = openai.conversations
+        before = len(openai.seen)
+        for name in (named, theirs):
+            await bob("POST", "/responses", {**asked, "conversation": name}, status=404)
+        await ann("POST", "/responses", {**asked, "conversation": theirs}, status=404)
+        await ann("POST", "/responses", {**asked, "conversation": 5}, status=400)
+        await ann("POST", "/responses", {**asked, "model": "other"}, status=400)
+        assert len(openai.seen) == before
+        assert (await boss("POST", "/responses", {**asked, "conversation": theirs}))["conversation"] == {"id": theirs}
+
+    other = row(fake_upstream, "other", "openai/gpt-x", api_key="sk-other")
+    with_callers(main, rows=[row(fake_upstream, "gpt", "openai/gpt-x"), other])
+
+
+# -- files in parts ----------------------------------------------------------------------------------------------------
+
+
+def part_form(data):
+    head = b'--b\r\ncontent-disposition: form-data; name="data"; filename="p"\r\ncontent-type: text/plain\r\n\r\n'
+    return {"content": head + data + b"\r\n--b--\r\n"}
+
+
+FORM = {"content-type": "multipart/form-data; boundary=b"}
+
+
+def test_an_upload_in_parts(with_callers, openai, gpt, database):
+    async def main(client):
+        ann, bob = As(client), As(client, "bob")
+        begun = await ann("POST", "/uploads", UPLOAD)
+        path = f"/uploads/{begun['id']}"
+
+        async def part(data, who="ann", status=200, headers=FORM):
+            sent = {**part_form(data), "headers": {**key(who), **headers}}
+            answer = await client.request("POST", f"/v1{path}/parts", **sent)
+            assert answer.status == status, answer.body
+            return answer.json()
+
+        parts = [await part(data) for data in (b"abc", b"def")]
+        assert {each["upload_id"] for each in parts} == {begun["id"]}
+        await part(b"xyz", "bob", 404)
+        await part(b"xyz", status=400, headers={"content-type": "text/plain"})
+        ids = [each["id"] for each in parts]
+        await bob("POST", f"{path}/complete", {"part_ids": ids}, status=404)
+        done = await ann("POST", f"{path}/complete", {"part_ids": ids})
+        assert (done["id"], done["status"]) == (begun["id"], "completed")
+        content = await client.get(f"/v1/files/{done['file']['id']}/content", headers=key("ann"))
+        assert content.body == b"abcdef"
+        assert (await client.get(f"/v1/files/{done['file']['id']}", headers=key("bob"))).status == 404
+        no_vendor_ids([begun, parts, done])
+        other = await ann("POST", "/uploads", UPLOAD)
+        assert (await ann("POST", f"/uploads/{other['id']}/cancel"))["status"] == "cancelled"
+
+    with_callers(main, database, [gpt])
+
+
+def test_a_part_that_is_too_large(with_callers, openai, gpt):
+    async def main(client):
+        begun = await As(client)("POST", "/uploads", UPLOAD)
+        sent = {**part_form(b"x" * 2_000_000), "headers": {**key("ann"), **FORM}}
+        answer = await client.request("POST", f"/v1/uploads/{begun['id']}/parts", **sent)
+        assert answer.status == 413, answer.body
+        assert not any(openai.parts.values())
+
+    with_callers(main, rows=[gpt], general={"max_upload_size_mb": 1})

@@ -413,7 +413,7 @@ def test_compaction(serving, config, vendors):
                 answer = await client.post("/v1/responses", {"model": "m", "input": history}, headers=ADA)
                 assert answer.status == 200
             answer = await client.post("/v1/responses/compact", {**asked, "model": "chat"}, headers=ADA)
-            assert (answer.status, answer.error["param"]) == (400, "model")
+            assert (answer.status, answer.error["param"]) == (404, "model")
 
     asyncio.run(main())
 
@@ -422,8 +422,9 @@ def test_conversations_are_the_vendors(serving, config, vendors):
     async def main():
         async with serving(config()) as client:
             asked = {"model": "one", "input": "a", "conversation": "conv_1"}
-            assert (await client.post("/v1/responses", asked, headers=ADA)).status == 200
+            assert (await client.post("/v1/responses", asked, headers=ADMIN)).status == 200
             assert vendors[0].asked[-1].json()["conversation"] == "conv_1"
+            assert (await client.post("/v1/responses", asked, headers=ADA)).status == 404
             answer = await client.post("/v1/responses", {**asked, "model": "chat"}, headers=ADA)
             assert (answer.status, answer.error["param"]) == (400, "conversation")
 

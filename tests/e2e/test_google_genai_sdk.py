@@ -25,7 +25,11 @@ def last_text(body: dict[str, Any]) -> str:
 
 def of_openai(request: Any) -> Answer:
     """An OpenAI-shaped vendor that does what the last message says."""
-    body, word = request.json(), last_text(request.json())
+    body = request.json()
+    if request.path.endswith("/embeddings"):
+        data = [{"object": "embedding", "index": n, "embedding": [0.5, n]} for n in range(len(body["input"]))]
+        return Answer.json({"object": "list", "model": "up", "data": data})
+    word = last_text(body)
     name, _, rest = word.partition(" ")
     if name == "status":
         return Answer.error(int(rest), f"Status {rest}.")
@@ -56,6 +60,9 @@ def of_google(request: Any) -> Answer:
     body = request.json()
     if request.path.endswith(":countTokens"):
         return Answer.json({"totalTokens": 31})
+    if request.path.endswith(":batchEmbedContents"):
+        assert all(each["taskType"] == "CLUSTERING" for each in body["requests"])
+        return Answer.json({"embeddings": [{"values": [1.0, n]} for n in range(len(body["requests"]))]})
     assert body["generationConfig"]["topK"] == 3
     if len(body["contents"]) > 1:
         assert body["contents"][1]["parts"][0]["thoughtSignature"] == SIGNED["thoughtSignature"]
@@ -118,6 +125,13 @@ SCRIPT = """
     said = types.Part.from_text(text="hello")
     picture = types.Part.from_bytes(data=bytes(range(256)), mime_type="image/png")
     assert ask(model="org/m", contents=types.Content(role="user", parts=[said, picture])).text == "Hello hello"
+
+    embed = client.models.embed_content
+    vectors = embed(model="org/m", contents=["a", "b"], config={"task_type": "CLUSTERING"}).embeddings
+    assert [each.values for each in vectors] == [[0.5, 0.0], [0.5, 1.0]], vectors
+    for model, first in (("org/m", 0.5), ("gemini", 1.0)):
+        vectors = embed(model=model, contents="a", config={"task_type": "CLUSTERING"}).embeddings
+        assert [each.values for each in vectors] == [[first, 0.0]], vectors
 
     # Functions that the client calls itself, and by hand.
     def weather(city: str) -> int:

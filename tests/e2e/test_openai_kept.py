@@ -174,3 +174,37 @@ def test_assistants_and_threads(client):
         threads.retrieve(made)
     assert threads.delete(thread.id).deleted
     assert assistants.delete(assistant.id).deleted
+
+
+def test_conversations(client, vendor):
+    hello = {"type": "message", "role": "user", "content": "Hello"}
+    made = client.conversations.create(items=[hello], metadata={"a": "b"})
+    assert client.conversations.retrieve(made.id) == made
+    assert client.conversations.update(made.id, metadata={"c": "d"}).metadata == {"c": "d"}
+    (added,) = client.conversations.items.create(made.id, items=[hello]).data
+    assert client.conversations.items.retrieve(added.id, conversation_id=made.id).role == "user"
+    assert len(client.conversations.items.list(made.id).data) == 2
+    assert client.conversations.items.delete(added.id, conversation_id=made.id).id == made.id
+    answer = client.responses.create(model="gpt", input="Hi", conversation=made.id)
+    assert (answer.output_text, answer.conversation.id) == ("2", made.id)
+    with client.responses.stream(model="gpt", input="Hi", conversation=made.id) as stream:
+        assert stream.get_final_response().conversation.id == made.id
+    assert made.id not in vendor.conversations
+    assert client.conversations.delete(made.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model="gpt", input="Hi", conversation=made.id)
+
+
+def test_uploads(client, vendor, tmp_path):
+    told = {"filename": "a.txt", "purpose": "user_data", "bytes": 6, "mime_type": "text/plain"}
+    begun = client.uploads.create(**told)
+    parts = [client.uploads.parts.create(begun.id, data=data).id for data in (b"abc", b"def")]
+    done = client.uploads.complete(begun.id, part_ids=parts)
+    assert (done.id, done.status) == (begun.id, "completed")
+    assert client.files.content(done.file.id).read() == b"abcdef"
+    assert client.uploads.cancel(client.uploads.create(**told).id).status == "cancelled"
+    assert not {begun.id, done.file.id} & {*vendor.uploads, *vendor.files}
+    path = tmp_path / "large.txt"
+    path.write_bytes(b"0123456789" * 100)
+    chunked = client.uploads.upload_file_chunked(file=path, mime_type="text/plain", purpose="user_data", part_size=300)
+    assert client.files.content(chunked.file.id).read() == path.read_bytes()

@@ -9,6 +9,7 @@ the form that the replay tool reads too.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import gc
 import importlib
 import json
@@ -120,6 +121,11 @@ def differing(golden_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(golden_folder))
         harness = importlib.import_module("harness")
+        upstream = importlib.import_module("upstream")
+    # The tool watches for two seconds whether a gateway sends requests of its own while it starts: ours sends none. It
+    # breaks streams off half a second after their last event, and gateways may take theirs before they try again.
+    harness.quiet = functools.partial(harness.quiet, need=0.15)
+    upstream.BREAK_DELAY_S = 0.15
     cases = in_scope(harness.load_cases(golden_folder / "cases", ",".join(f"{name}/*" for name in folders())))
     ignore = harness.Ignore(None)
     ignore.glob = [entry["path"] for entry in meant("global") if entry["reason"] not in COMPARED]
@@ -134,8 +140,10 @@ def differing(golden_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         found.setdefault(folder, {})[name] = [d for d in differences if not says_nothing(d)]
 
     log = tmp_path_factory.mktemp("golden") / "gateway.log"
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore", ResourceWarning)  # the tool leaves its log to the garbage collector
+        for name, seconds in (("INITIAL_RETRY_DELAY", "0.02"), ("MAX_RETRY_DELAY", "0.05"), ("JITTER", "0")):
+            patch.setenv(f"TIANJI_{name}", seconds)
         harness.run_all(cases, command, free_port(), free_port(), log, 60, done)
         gc.collect()
     return found

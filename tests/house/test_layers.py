@@ -65,11 +65,16 @@ def test_a_plugin_imports_only_what_has_a_promise(folder):
     assert not found, "\n".join(found)
 
 
+@pytest.fixture(scope="module")
+def owners():
+    """The packages that each importable name comes from."""
+    return metadata.packages_distributions()
+
+
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
-def test_a_plugin_declares_what_it_imports(folder):
+def test_a_plugin_declares_what_it_imports(folder, owners):
     content = tomllib.loads((folder / "pyproject.toml").read_text())
     declared = {canonicalize_name(Requirement(line).name) for line in content["project"]["dependencies"]}
-    owners = metadata.packages_distributions()
     for file in sorted(folder.glob("src/**/*.py")):
         for line, name in imports_of(file):
             top = name.partition(".")[0]

@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from tianji_core.api.call import Principal
 from tianji_core.api.provider import Body, Operation
 
-CallKind = Operation | Literal["pass_through", "files", "batches", "fine_tuning", "vector_stores", "assistants"]
+CallKind = (
+    Operation
+    | Literal["pass_through", "files", "batches", "fine_tuning", "vector_stores", "assistants", "conversations"]
+)
 """What a call was: one of the operations, a request that went to a vendor as it came, or about a thing that is kept."""
 
 UsageSource = Literal["vendor", "tokenizer", "estimate"]

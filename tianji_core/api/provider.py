@@ -251,8 +251,8 @@ class Provider(ABC):
     """The dialect that the vendor's own clients read errors in: `openai`, `messages` (Anthropic's) or `gemini`."""
 
     resources: ClassVar[frozenset[str]] = frozenset()
-    """The stored things of OpenAI's API that the vendor has in the same shape: `assistants`, `fine_tuning`,
-    `vector_stores`. They are asked for by `build_pass_through`."""
+    """The stored things of OpenAI's API that the vendor has in the same shape: `assistants`, `conversations`,
+    `fine_tuning`, `uploads`, `vector_stores`. They are asked for by `build_pass_through`."""
     files_api: ClassVar[FilesAPI | None] = None
     """How the vendor takes files; None if it takes none."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from pydantic import AliasChoices, Field, ValidationError
@@ -18,6 +19,10 @@ from tianji_core.config.schema.types import SecretText
 
 def _named(*names: str, default: Any = None, doc: str = "") -> Any:
     return Field(default, validation_alias=AliasChoices(*names), description=doc)
+
+
+_GIVEN: ContextVar[Mapping[str, str] | None] = ContextVar("_GIVEN", default=None)
+"""The variables to read instead of the process environment: pydantic asks the class for its sources, not the caller."""
 
 
 class Settings(BaseSettings):
@@ -98,26 +103,23 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _variables(settings_cls, os.environ)
+        given = _GIVEN.get()
+        if given is None:
+            return init_settings, _variables(settings_cls, os.environ)
+        return (_variables(settings_cls, given),)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
         """Settings from these variables, not from the process environment. Raises ConfigError naming a wrong one."""
-
-        class FromMapping(cls):  # type: ignore[valid-type, misc]
-            @classmethod
-            def settings_customise_sources(
-                cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any
-            ) -> tuple[PydanticBaseSettingsSource, ...]:
-                return (_variables(settings_cls, environ),)
-
+        token = _GIVEN.set(environ)
         try:
-            found: Settings = FromMapping()
+            return cls()
         except ValidationError as error:
             raise ConfigError(
                 Report.of(_problem(cls, environ, detail["loc"], detail["msg"]) for detail in error.errors())
             ) from None
-        return found
+        finally:
+            _GIVEN.reset(token)
 
 
 def _variables(settings: type[BaseSettings], environ: Mapping[str, str]) -> EnvSettingsSource:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+import os
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 
@@ -110,8 +113,21 @@ class Scan:
         return [one for one in self.found if one.kind == kind and one.name == name]
 
 
-def _read() -> Iterator[metadata.EntryPoint]:
+def _read() -> tuple[metadata.EntryPoint, ...]:
+    """Those of everything installed. The files of all packages are read again only if a folder of them has changed."""
+    return _read_anew(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+def _changed(folder: str) -> int | None:
+    """When something was last put into a folder or taken out of it, in nanoseconds; None if there is no folder."""
+    try:
+        return os.stat(folder or ".").st_mtime_ns
+    except OSError:
+        return None
+
+
+@functools.lru_cache(maxsize=1)
+def _read_anew(_folders: tuple[tuple[str, int | None], ...]) -> tuple[metadata.EntryPoint, ...]:
     everything = metadata.entry_points()  # once: each call reads the files of all packages again
-    for group in everything.groups:
-        if group.startswith(GROUP_PREFIX):
-            yield from everything.select(group=group)
+    ours = (group for group in everything.groups if group.startswith(GROUP_PREFIX))
+    return tuple(one for group in ours for one in everything.select(group=group))

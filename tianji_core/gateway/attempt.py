@@ -60,6 +60,8 @@ def model_request(call: Call, deployment: Deployment, model: str) -> tuple[Model
                 f"Model {call.model!r} cannot do {operation}: its provider {provider.name!r} does not offer it."
             )
         operation, body, reshapes = "chat", completions_to_chat(body), True
+    if call.surface is not None and call.asked is not None and provider.speaks(call.surface.name, model):
+        body.update(call.surface.beside(call.asked))
     drops = deployment.drop_params or call.options.drop_params
     headers = forwarded(call, provider)
     return ModelRequest(operation, model, body, call.stream, headers, drops, call.dialect), reshapes

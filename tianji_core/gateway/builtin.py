@@ -15,13 +15,12 @@ from tianji_core.api.call import Principal
 from tianji_core.api.callback import Callback, CallRecord
 from tianji_core.api.errors import AuthenticationError, GatewayError
 from tianji_core.api.files import FilesAPI
-from tianji_core.api.provider import Body, Capabilities, ProviderSettings
+from tianji_core.api.provider import Capabilities, ProviderSettings
 from tianji_core.api.standard_payload import standard_payload
 from tianji_core.discovery import Registry
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.batches import OpenAIBatches
 from tianji_core.openai_compat.provider import PATHS
-from tianji_core.openai_compat.reasoning import rename_reasoning
 from tianji_core.routing import SimpleShuffle
 
 
@@ -32,19 +31,14 @@ class AnyOpenAICompatible(OpenAICompatible):
     key_required = False
     api_key_env = ("OPENAI_COMPATIBLE_API_KEY",)
     api_base_env = ("OPENAI_COMPATIBLE_API_BASE",)
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
-    resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
+    resources = frozenset({"assistants", "conversations", "fine_tuning", "uploads", "vector_stores"})
     files_api = FilesAPI()
     batch_api = OpenAIBatches(own_rows=True)
     capabilities = Capabilities(frozenset(PATHS), OpenAICompatible.capabilities.features).lacking(
         operations=("completions",)
     )
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
 
 def register_builtins(registry: Registry) -> None:

@@ -174,6 +174,8 @@ class StreamReply:
         await self._release()
         try:
             if self.pieces and self._needs_count():
+                if not quick:
+                    await asyncio.sleep(0)  # the connection is closed in the loop's next round: before a count begins
                 await self._take_count(quick)
         except asyncio.CancelledError:
             await self._take_count(quick=True)

@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from tianji_core.api.provider import Body
 
 
+def ended_by(body: Body, reason: str) -> bool:
+    """Whether a choice of an answer or a chunk has this finish reason, of those that tell of a failure."""
+    return any(isinstance(each, dict) and each.get("finish_reason") == reason for each in body.get("choices") or ())
+
+
 def level_finish(body: Body, names: Mapping[str, str]) -> None:
     """Give the finish reasons of an answer or a chunk OpenAI's names in place.
 

@@ -32,8 +32,9 @@ from tianji_core.openai_compat.finish import level_finish
 from tianji_core.openai_compat.forms import encode_body
 from tianji_core.openai_compat.messages import FOREIGN, clean_messages, clean_tools, plain_content, rename_member
 from tianji_core.openai_compat.params import check_format, rename_params
-from tianji_core.openai_compat.reasoning import ThinkPatch, split_answer
+from tianji_core.openai_compat.reasoning import ThinkPatch, rename_reasoning, split_answer
 from tianji_core.openai_compat.stream import OpenAIStreamDecoder, error_status
+from tianji_core.openai_compat.usage import count_cached
 from tianji_core.translate.rerank import rerank_answer
 from tianji_core.translate.urls import below, websocket_url
 from tianji_core.wire.openai import PARAMS
@@ -76,6 +77,12 @@ class OpenAICompatible(Provider):
     """OpenAI parameters that the vendor does not take."""
     lacking: ClassVar[Mapping[Operation, frozenset[str]]] = {}
     """The same of single operations."""
+    models_lacking: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """The same of chat with some models: by a pattern for their names, in lower case."""
+    paths: ClassVar[Mapping[Operation, str]] = {}
+    """Where operations are below the base, if not where OpenAI has them."""
+    system_name: ClassVar[str | None] = None
+    """The role in place of `system` and `developer`; None leaves both as they are."""
     ignored_params: ClassVar[frozenset[str]] = frozenset()
     """Parameters that change nothing about an answer and that the vendor does not have: left out, not refused."""
     renamed_params: ClassVar[Mapping[str, str]] = {}
@@ -88,13 +95,19 @@ class OpenAICompatible(Provider):
     """A pattern for those that write their thinking into the text, in `<think>` tags; it is taken out there."""
     reasoning_back: ClassVar[str | None] = "reasoning_content"
     """What the vendor calls the reasoning of earlier answers in messages; None if it takes none back."""
+    reasoning_name: ClassVar[str | None] = None
+    """What it calls the reasoning of its answers otherwise. Chunks need a marker, as with the next two."""
+    cached_name: ClassVar[str | None] = None
+    """What it calls the cached tokens in a usage, beside the other counts."""
+    choice_needs_tools: ClassVar[bool] = False
+    """Whether `tool_choice` and `parallel_tool_calls` are an error without tools; they are left out then."""
     text_as_string: ClassVar[bool] = False
     """Whether content that is a list of texts has to be one text."""
     foreign: ClassVar[frozenset[str]] = FOREIGN
     """Members of messages, content parts and tools that are not for this vendor. Without `cache_control` among them
     cache markers are sent, those of messages in their last content part."""
     finish_reasons: ClassVar[Mapping[str, str]] = {}
-    """The vendor's words for why an answer ended that are not OpenAI's. Chunks need a marker and `level_finish`."""
+    """The vendor's words for why an answer ended that are not OpenAI's; in chunks a word that is empty counts too."""
     patch_markers: ClassVar[tuple[bytes, ...]] = ()
     pass_through_headers: ClassVar[tuple[str, ...]] = ("openai-beta",)
     capabilities: ClassVar[Capabilities] = Capabilities.of(
@@ -131,7 +144,7 @@ class OpenAICompatible(Provider):
 
     def url(self, operation: Operation) -> str:
         """The address of an operation; asked once, while the gateway is compiled. A base may name it in full."""
-        path = PATHS[operation]
+        path = self.paths.get(operation) or PATHS[operation]
         return self.api_base if self.api_base.endswith(path) else self.api_base + path
 
     def headers(self) -> list[tuple[str, str]]:
@@ -163,16 +176,26 @@ class OpenAICompatible(Provider):
 
     def system_role(self, model: str) -> str | None:
         """The role that the model wants in place of `system` and `developer`; None leaves both as they are."""
-        return None
+        return self.system_name
 
     def adjust_body(self, request: ModelRequest) -> None:
         """Set members of `request.body` as the vendor wants them. What lies inside is shared: copy it to change it."""
 
     def patch_response(self, body: Body) -> None:
         """Change a whole answer in place to OpenAI's shape."""
+        if self.reasoning_name:
+            rename_reasoning(body, "message", self.reasoning_name)
+        if self.cached_name:
+            count_cached(body.get("usage"), self.cached_name)
 
     def patch_chunk(self, chunk: Body) -> None:
         """Change a chunk of a stream in place to OpenAI's shape."""
+        if self.reasoning_name:
+            rename_reasoning(chunk, "delta", self.reasoning_name)
+        if self.cached_name:
+            count_cached(chunk.get("usage"), self.cached_name)
+        if self.finish_reasons:
+            level_finish(chunk, self.finish_reasons)
 
     def chunk_patch(self, request: ModelRequest) -> Callable[[Body], None] | None:
         """What changes all chunks of one stream in place, after `patch_chunk`, if that takes a memory of the stream.
@@ -185,8 +208,12 @@ class OpenAICompatible(Provider):
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
         supported = PARAMS[operation] - self.unsupported_params - self.lacking.get(operation, frozenset())
-        if operation == "chat" and self.plain_models and re.search(self.plain_models, model.lower()):
-            return supported - {"reasoning_effort"}
+        if operation == "chat":
+            if self.plain_models and re.search(self.plain_models, model.lower()):
+                supported -= {"reasoning_effort"}
+            for names, lacked in self.models_lacking.items():
+                if re.search(names, model.lower()):
+                    supported -= lacked
         return supported
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
@@ -238,6 +265,9 @@ class OpenAICompatible(Provider):
         body["messages"] = messages
         if body.get("tools"):
             body["tools"] = clean_tools(body["tools"], self.foreign)
+        elif self.choice_needs_tools:
+            body.pop("tool_choice", None)
+            body.pop("parallel_tool_calls", None)
         if "response_format" in body:
             check_format(body, self.capabilities, self.name, drop=request.drop_params)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tianji_core.api.provider import Body
 
 OPEN, CLOSE = "<think>", "</think>"
@@ -23,6 +25,27 @@ def rename_reasoning(body: Body, member: str, name: str = "reasoning") -> None:
             reasoning = message.pop(name)
             if reasoning or not message.get("reasoning_content"):
                 message["reasoning_content"] = reasoning
+
+
+def switch_thinking(body: Body) -> None:
+    """Set the switch `thinking` that goes with a `reasoning_effort`; one that the caller has set stays."""
+    effort = body.get("reasoning_effort")
+    if effort is not None:
+        body.setdefault("thinking", {"type": "disabled" if effort == "none" else "enabled"})
+
+
+def with_blank_reasoning(messages: list[Any]) -> list[Any]:
+    """The messages; a blank for reasoning that is not there beside a tool call, where that would be an error.
+
+    Clients often do not keep what a model has thought.
+    """
+    return [{**m, "reasoning_content": " "} if _lacks_reasoning(m) else m for m in messages]
+
+
+def _lacks_reasoning(message: Any) -> bool:
+    if not isinstance(message, dict) or message.get("role") != "assistant":
+        return False
+    return bool(message.get("tool_calls")) and not message.get("reasoning_content")
 
 
 class ThinkSplitter:

@@ -63,8 +63,9 @@ def read_dialect_call(
 ) -> Call:
     """The call that a request in another dialect asks for. Raises BadRequestError, PermissionDeniedError."""
     chat, native = to_normal_form(surface, body)
-    call = read_call("chat", scope, headers, chat, principal)
-    call.dialect, call.surface, call.asked, call.native = surface.name, surface, body, native
+    call = read_call(surface.operation, scope, headers, chat, principal)
+    call.dialect, call.surface, call.asked = surface.name, surface, body
+    call.native = native if surface.operation == "chat" else None
     return call
 
 

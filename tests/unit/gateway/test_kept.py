@@ -27,7 +27,11 @@ VALUES = [
     ),
     ({"object": "list", "first_id": "r", "last_id": "r", "data": [{"id": "r", "object": "thread.run"}]}, set()),
     ({"object": "list", "data": []}, set()),
-    ({"id": "f", "object": "file"}, set()),
+    ({"id": "r", "object": "thread.run"}, set()),
+    (
+        {"id": "u", "object": "upload", "file": {"id": "f", "object": "file"}},
+        {("upload", "u"), ("file", "f")},
+    ),
     ({"metadata": {"file_id": "x"}, "attributes": {"file_id": "x"}, "filters": [{"file_id": "x"}]}, set()),
     ({"file_id": 7, "file_ids": [None, 7, ""], "assistant_id": {"file_id": "x"}, "object": ["thread"]}, set()),
     ([[{"file_id": "f"}]], {("file", "f")}),

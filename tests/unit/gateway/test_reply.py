@@ -159,3 +159,26 @@ def test_what_was_held_back_is_iterated():
         assert client.pushes == 0
 
     asyncio.run(main())
+
+
+def test_a_connection_is_closed_before_a_count_begins():
+    """The first count loads a vocabulary, and holds the interpreter's lock for it: the vendor must not wait so long."""
+    seen = []
+
+    class Slow(Source):
+        async def aclose(self):
+            asyncio.get_running_loop().call_soon(seen.append, "closed")  # as sockets are
+
+    async def count(reply, quick):
+        seen.append("counted")
+        return b""
+
+    async def main():
+        reply = StreamReply(SimpleNamespace(first_chunk_at=None), Slow(*PIECES), Upper())
+        reply.count = count
+        await reply.start()
+        reply.pieces.append(await reply.__anext__())
+        await reply.aclose(APIConnectionError("gone"))
+
+    asyncio.run(main())
+    assert seen == ["closed", "counted"]

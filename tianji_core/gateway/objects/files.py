@@ -263,9 +263,12 @@ class Files:
     async def content(self, stored: StoredObject) -> AsyncGenerator[bytes, None]:
         """A file's content, piece by piece: from the store, else from a vendor. Raises GatewayError."""
         if stored.data.get("kept"):
-            opened = await self._opened()
+            opened, left = await self._opened(), stored.data["bytes"]
             async for piece in opened.pieces.read(stored.id):
+                left -= len(piece)
                 yield piece
+            if left:
+                raise missing(stored.id)  # removed while it was read: what has come is not the file
             return
         deployment, vendor_id = self._somewhere(stored)
         async for piece in vendors.download(deployment, vendor_id):

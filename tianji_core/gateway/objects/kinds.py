@@ -26,7 +26,17 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("assistant", "assistants", "asst_", "/assistants", "assistant", "No assistant found with id", None),
+        Kind(
+            "conversation",
+            "conversations",
+            "conv_",
+            "/conversations",
+            "conversation",
+            "No conversation found with id",
+            None,
+        ),
         Kind("thread", "assistants", "thread_", "/threads", "thread", "No thread found with id", None),
+        Kind("upload", "uploads", "upload_", "/uploads", "upload", "No upload found with id", None),
         Kind("vector_store", "vector_stores", "vs_", "/vector_stores", "vector_store", "No vector store found with id"),
         Kind(
             "fine_tuning_job",
@@ -49,12 +59,13 @@ NAMES = {
     "file_ids": FILE,
     "result_files": FILE,
     "training_file": FILE,
+    "upload_id": "upload",
     "validation_file": FILE,
 }
 """Members that hold an id, or a list of them, of a kind."""
 OPAQUE = frozenset({"attributes", "filters", "metadata"})
 """Members whose content is the caller's own."""
-_OBJECTS = {kind.object: kind.name for kind in KINDS.values()} | {"vector_store.file": FILE}
+_OBJECTS = {kind.object: kind.name for kind in KINDS.values()} | {"vector_store.file": FILE, "file": FILE}
 _OBJECTS |= {f"{name}.deleted": kind for name, kind in _OBJECTS.items()}
 
 

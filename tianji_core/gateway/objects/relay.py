@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
@@ -62,6 +62,15 @@ class Asked:
     provider: str | None = None
     beta: str | None = None
     cursors: bool = False
+
+
+@dataclass(slots=True)
+class Form:
+    """A form with a file in it, which goes on as it comes; `length` is its bytes in all, if that is known."""
+
+    content_type: str
+    parts: AsyncIterable[bytes]
+    length: int | None
 
 
 class Relay:
@@ -129,6 +138,15 @@ class Relay:
             await self._things.forget(stored)
         elif shown.get("object") == KINDS[kind].object:
             await self._things.note(stored, shown)
+        return shown
+
+    async def send_form(self, kind: str, id: str, rest: str, form: Form) -> Answer:
+        """Send a form to a thing of the caller's. Raises GatewayError, and whatever the form's parts raise."""
+        stored = await self._things.get(kind, id, self._call.principal)
+        deployment = self._things.deployment(stored)
+        inward = Inward(self._files, self._things, deployment, stored.owner, {stored.vendor_id or "": stored.id})
+        path = f"{KINDS[kind].path}/{vendors.segment(stored.vendor_id or '')}{rest}"
+        _, shown = await self._read(await self._send(deployment, Asked("POST"), path, None, inward, form), inward)
         return shown
 
     async def ask_any(self, resource: str, path: str, asked: Asked) -> Answer:
@@ -253,7 +271,13 @@ class Relay:
         return found
 
     async def _send(
-        self, deployment: Deployment, asked: Asked, path: str, body: dict[str, Any] | None, inward: Inward
+        self,
+        deployment: Deployment,
+        asked: Asked,
+        path: str,
+        body: dict[str, Any] | None,
+        inward: Inward,
+        form: Form | None = None,
     ) -> UpstreamResponse:
         call = self._call
         call.deployment, call.group = deployment, deployment.model_name or None
@@ -269,8 +293,12 @@ class Relay:
         if call.stream and "post_call" in stages:
             raise GuardrailBlockedError("A guardrail has to see this answer, and can only be shown JSON.")
         query = urlencode({name: value for name, value in asked.query.items() if name not in _OUR_QUERY})
-        data = b"" if body is None else orjson.dumps(body)
-        request = PassThrough(asked.method, path, query, _headers(path, asked.beta, body), data)
+        if form is not None:
+            headers = [("content-type", form.content_type)]
+            request = PassThrough(asked.method, path, query, headers, form.parts, form.length)
+        else:
+            data = b"" if body is None else orjson.dumps(body)
+            request = PassThrough(asked.method, path, query, _headers(path, asked.beta, body), data)
         began = time.monotonic()
         failure: GatewayError | None = None
         try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Things:
-    """The assistants, threads, vector stores and training jobs of all callers.
+    """The assistants, threads, conversations, vector stores and training jobs of all callers.
 
     `data` has the `account` (see targets.account_of) and the `object` as it was last seen, with our ids. Everything
     raises StoreUnavailableError while the database is away.

@@ -9,12 +9,13 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tianji_core.api.call import Principal
-from tianji_core.api.errors import BadRequestError
+from tianji_core.api.errors import BadRequestError, NotFoundError
 from tianji_core.api.provider import Body
 from tianji_core.config import Settings
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.responses.background import Background
+from tianji_core.gateway.responses.conversations import Place, place_of
 from tianji_core.gateway.responses.deferred import Deferred
 from tianji_core.gateway.responses.ids import AtVendor, ResponseIds, keeps
 from tianji_core.gateway.responses.kept import Answer, Conversation, KeptResponses
@@ -55,6 +56,7 @@ class ResponseMemory:
         self.stored = StoredResponses(self)
         self.deferred = Deferred(gateway.pipeline, gateway.pipeline.max_response_bytes)
         self.max_response_bytes = gateway.pipeline.max_response_bytes
+        self._gateway = gateway
         self._models = gateway.pipeline.models
         self.prompt_files = gateway.prompt_files
         self._store = gateway.store
@@ -66,8 +68,8 @@ class ResponseMemory:
     async def turn(self, asked: Any, principal: Principal) -> Turn:
         """What a request is about, with what was said before it.
 
-        Raises BadRequestError if that is not there, StoreUnavailableError if that cannot be known, or if the client
-        wants the answer to be kept and it cannot be.
+        Raises BadRequestError or NotFoundError if that is not there, StoreUnavailableError if that cannot be known, or
+        if the client wants the answer to be kept and it cannot be.
         """
         if not isinstance(asked, dict):
             raise BadRequestError("The request body must be a JSON object.", param="request_body")
@@ -76,20 +78,22 @@ class ResponseMemory:
         background = asked.get("background")
         if background is not None and not isinstance(background, bool):
             raise BadRequestError("background must be a boolean.", param="background")
-        conversation = asked.get("conversation")
-        if conversation is not None and not self._is_kept_by_vendor(asked):
-            raise BadRequestError("This model's vendor has no conversations.", param="conversation")
+        place: Place | None = None
+        if asked.get("conversation") is not None:
+            if not self._is_kept_by_vendor(asked):
+                raise BadRequestError("This model's vendor has no conversations.", param="conversation")
+            place = await place_of(self._gateway, asked["conversation"], principal)
         ident = "resp_" + secrets.token_hex(16) if self._keeps(asked) else None
         if ident is not None and (asked.get("store") or background) and not self._is_kept_by_vendor(asked):
             await self.kept.check()
-        return Turn(self, principal.owner, asked, ident=ident, before=before)
+        return Turn(self, principal.owner, asked, ident=ident, before=before, place=place)
 
     async def compaction(self, asked: Any, principal: Principal) -> Compaction:
         """The same for a request to make one item of a conversation."""
         if isinstance(asked, dict):
             asked = {name: value for name, value in asked.items() if name not in _OF_ANSWERS}
         turn = await self.turn(asked, principal)
-        return Compaction(self, principal.owner, turn.asked, ident=None, before=turn.before)
+        return Compaction(self, principal.owner, turn.asked, ident=None, before=turn.before, place=turn.place)
 
     async def prompt(self, asked: Any, principal: Principal) -> Turn:
         """The same for a request whose tokens are to be counted."""
@@ -158,8 +162,8 @@ class ResponseMemory:
     def compacting(self, pipeline: Pipeline, call: Call) -> Pipeline:
         """The pipeline for a call that only vendors with compaction can answer."""
 
-        def refusal(name: str) -> BadRequestError:
-            return BadRequestError(f"Model {name!r} cannot compact a conversation.", param="model")
+        def refusal(name: str) -> NotFoundError:  # to clients, a gateway without this route for this model
+            return NotFoundError(f"Model {name!r} cannot compact a conversation.", param="model")
 
         def compacts(deployment: Deployment) -> bool:
             return COMPACTION in deployment.provider.native_dialects and call.native is not None
@@ -185,6 +189,21 @@ class ResponseMemory:
             return BadRequestError(f"Response '{before.id}' cannot be continued: {why}.", param="previous_response_id")
 
         return pipeline.limited_to(knows, refusal)
+
+    def within(self, pipeline: Pipeline, call: Call, place: Place) -> Pipeline:
+        """The pipeline for a call in a conversation that a vendor keeps: only through that vendor's account."""
+
+        def leads_there(deployment: Deployment) -> bool:
+            return place.leads_to(deployment) and call.native is not None
+
+        def refusal(name: str) -> BadRequestError:
+            if call.native is None:
+                why = "a guardrail has changed this request, and the conversation is kept by the provider"
+            else:
+                why = f"it is kept by another provider or account than model {name!r} is served by"
+            return BadRequestError(f"Conversation '{place.id}' cannot go on: {why}.", param="conversation")
+
+        return pipeline.limited_to(leads_there, refusal)
 
     async def keep(self, owner: str, answer: Answer) -> None:
         """Keep an answer before it goes out. Where the database fails `store` says so: the answer itself is good."""

@@ -14,6 +14,7 @@ from tianji_core.gateway.dialects import DialectCall, DialectStream
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.prompt_tokens import count_prompt
 from tianji_core.gateway.reply import Reply, StreamReply
+from tianji_core.gateway.responses.conversations import Place
 from tianji_core.gateway.responses.follow import FollowedStream, follow
 from tianji_core.gateway.responses.ids import AtVendor
 from tianji_core.gateway.responses.kept import Answer, Conversation
@@ -50,6 +51,7 @@ class Turn(Responses):
         *,
         ident: str | None,
         before: AtVendor | Conversation | None = None,
+        place: Place | None = None,
     ) -> None:
         """`ident` is the id under which the gateway keeps the answer, None if it is not to."""
         self._memory = memory
@@ -57,6 +59,7 @@ class Turn(Responses):
         self.asked = asked
         self._ident = ident
         self.before = before
+        self.place = place
         self._call: Callable[[], Call | None] = _no_call  # weak: the call has this for its surface
         self._unsayable: BadRequestError | None = None
         self._told = {**asked, "store": ident is not None}
@@ -67,6 +70,8 @@ class Turn(Responses):
             given = input_items(self._asked_items(), "resp_")
             self.body = {name: value for name, value in asked.items() if name != "previous_response_id"}
             self.body["input"] = [*before.items, *given]
+        if place is not None:
+            self.body = {**self.body, "conversation": place.vendor_id}
         if asked.get("background") is True:  # that is no matter of chat
             self.body = {name: value for name, value in self.body.items() if name != "background"}
 
@@ -118,6 +123,9 @@ class Turn(Responses):
         if isinstance(self.before, AtVendor):
             call.options = replace(call.options, disable_fallbacks=True)  # nobody else knows what was said
             pipeline = self._memory.bound(pipeline, call, self.before)
+        elif self.place is not None:
+            call.options = replace(call.options, disable_fallbacks=True)
+            pipeline = self._memory.within(pipeline, call, self.place)
         elif self._memory.ids.several and (account := last_account(self.body.get("input"))) is not None:
             pipeline = self._memory.preferring(pipeline, account)
         reply = await pipeline.run(call)
@@ -144,6 +152,8 @@ class Turn(Responses):
         call.kept = call.kept or self._memory.prompt_files()
         if isinstance(self.before, AtVendor):
             pipeline = self._memory.bound(pipeline, call, self.before)
+        elif self.place is not None:
+            pipeline = self._memory.within(pipeline, call, self.place)
         return (await count_prompt(pipeline.models, call)).tokens
 
     async def keep(self, response: Body, cuts: list[int] | None = None) -> None:
@@ -195,6 +205,8 @@ class Turn(Responses):
         """Put the client's names into an answer that comes from a vendor of Responses."""
         if self.before is not None:
             response["previous_response_id"] = self.asked.get("previous_response_id")
+        if self.place is not None:
+            self.place.put_into(response)
         self._marked(response)
         call = self._call()
         deployment = call.deployment if call is not None else None

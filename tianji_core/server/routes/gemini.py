@@ -1,4 +1,4 @@
-"""Google's Gemini API for clients that speak it: `generateContent`, its streams, `countTokens`, and the models.
+"""Google's Gemini API for clients that speak it: `generateContent`, its streams, embeddings, `countTokens`, the models.
 
 The paths hold the model, so they go by the router. All answers are in Google's form, refusals too.
 """
@@ -31,6 +31,7 @@ _PREFIXES = ("/v1beta/models", "/v1/models", "/models")
 _KEY = b"x-goog-api-key"
 _CLIENT = b"x-goog-api-client"
 _CALLED = ["generateContent", "streamGenerateContent", "countTokens"]
+_EMBED = ["embedContent", "batchEmbedContents"]
 _MODES = frozenset({"chat", "completion", "responses"})
 """Modes of models that can be asked to generate content."""
 
@@ -48,6 +49,8 @@ _STREAMS = Doc(
     error="GeminiError | GeminiError[]",
 )
 _COUNTS = Doc("How many tokens a prompt has", "GeminiCount", body="GeminiCountBody", error="GeminiError")
+_EMBEDS = Doc("A vector of a text", "GeminiEmbedding", body="GeminiEmbedBody", error="GeminiError")
+_EMBEDS_BATCH = Doc("Vectors of several texts", "GeminiEmbeddings", body="GeminiEmbedBatchBody", error="GeminiError")
 _LISTS = Doc(
     "The models; those of Google's form to its own clients", "GeminiModels | ModelList", error="GeminiError | Error"
 )
@@ -72,6 +75,22 @@ class GenerateEndpoint:
             query = _query(scope)
             surface = gemini.EVENTS if "sse" in (query.get("alt"), query.get("$alt")) else gemini.ARRAY
         await ModelEndpoint(self._app, "chat", surface)(_with_key(self._app, scope), receive, send)
+
+
+class EmbedEndpoint:
+    """`:embedContent`, and `:batchEmbedContents` for several texts."""
+
+    guards_itself = True
+
+    def __init__(self, app: App, *, batch: bool) -> None:
+        self._app = app
+        self._batch = batch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from tianji_core.translate.surfaces import gemini
+
+        surface = gemini.EMBEDS_BATCH if self._batch else gemini.EMBEDS
+        await ModelEndpoint(self._app, "embeddings", surface)(_with_key(self._app, scope), receive, send)
 
 
 Work = Callable[[Scope, Receive, Principal], Awaitable[Any]]
@@ -137,12 +156,14 @@ def _with_key(app: App, scope: Scope) -> Scope:
 def _entry(name: str, deployment: Deployment) -> dict[str, Any]:
     """A model as Google lists it."""
     info = deployment.info
-    chats = "chat" in deployment.provider.capabilities.operations and info.get("mode", "chat") in _MODES
+    can, mode = deployment.provider.capabilities.operations, info.get("mode")
+    embeds = "embeddings" in can and (mode == "embedding" or "chat" not in can)
+    chats = "chat" in can and info.get("mode", "chat") in _MODES
     entry: dict[str, Any] = {"name": f"models/{name}", "displayName": name}
     for member, of in (("inputTokenLimit", "max_input_tokens"), ("outputTokenLimit", "max_output_tokens")):
         if isinstance(info.get(of), int):
             entry[member] = info[of]
-    entry["supportedGenerationMethods"] = _CALLED if chats else []
+    entry["supportedGenerationMethods"] = _CALLED if chats else _EMBED if embeds else []
     return entry
 
 
@@ -169,13 +190,15 @@ def routes(app: App) -> list[GuardedRoute]:
         return _entry(name, target.deployments[0])
 
     async def no_method(scope: Scope, receive: Receive, principal: Principal) -> Any:
-        raise NotFoundError(f"There is no such method; of a model there are {', '.join(_CALLED)}.")
+        raise NotFoundError(f"There is no such method; of a model there are {', '.join(_CALLED + _EMBED)}.")
 
     found = []
     for prefix in _PREFIXES:
         for method, endpoint, doc in (
             ("generateContent", GenerateEndpoint(app, streams=False), _GENERATES),
             ("streamGenerateContent", GenerateEndpoint(app, streams=True), _STREAMS),
+            ("embedContent", EmbedEndpoint(app, batch=False), _EMBEDS),
+            ("batchEmbedContents", EmbedEndpoint(app, batch=True), _EMBEDS_BATCH),
             ("countTokens", PlainEndpoint(app, count), _COUNTS),
         ):
             path = f"{prefix}/{{model:path}}:{method}"

@@ -1,4 +1,5 @@
-"""What vendors keep for callers: training (`/v1/fine_tuning`), vector stores, assistants, threads.
+"""What vendors keep for callers: training (`/v1/fine_tuning`), vector stores, assistants, threads, conversations,
+files that come in parts (`/v1/uploads`).
 
 Nothing of it is kept here but whose it is and where.
 """
@@ -15,8 +16,10 @@ from tianji_core.api.callback import CallKind
 from tianji_core.api.errors import BadRequestError
 from tianji_core.gateway.call import Call
 from tianji_core.server.asgi import parse_json, read_body
+from tianji_core.server.forms import is_form
 from tianji_core.server.permissions import Doc, GuardedRoute
 from tianji_core.server.routes.recorded import Handler, KeptRoute, Streamed, read_limit, read_order, recorded
+from tianji_core.server.uploads import Incoming
 
 if TYPE_CHECKING:
     from tianji_core.gateway.objects.relay import Answer, Asked, Relay
@@ -73,7 +76,16 @@ FAMILIES = (
             ("/file_batches/{batch_id}/files", "GET"),
         ),
     ),
+    Family("upload", "files", "/uploads", "upload_id", (("/complete", "POST"), ("/cancel", "POST")), lists=False),
     Family("assistant", "assistants", "/assistants", "assistant_id", (("", "GET POST DELETE"),)),
+    Family(
+        "conversation",
+        "conversations",
+        "/conversations",
+        "conversation_id",
+        (("", "GET POST DELETE"), ("/items", "GET POST"), ("/items/{item_id}", "GET DELETE")),
+        lists=False,
+    ),
     Family(
         "thread",
         "assistants",
@@ -115,6 +127,9 @@ def routes(app: App) -> list[GuardedRoute]:
                 one = f"{path}/{{{family.id}}}{below}"
                 add(family.records_as, one, _asks(family, below), *methods.split())
     for prefix in ("", "/v1"):
+        doc = Doc("A part of a file that is uploaded in parts", "KeptObject", form="UploadPartForm")
+        run = recorded(app, "files", _add_part)
+        found.append(KeptRoute("/uploads", f"{prefix}/uploads/{{upload_id}}/parts", run, "POST", doc=doc))
         for action in ("run", "validate"):
             path = word = f"/fine_tuning/alpha/graders/{action}"
             add("fine_tuning", prefix + path, _grades(path), "POST")
@@ -156,6 +171,18 @@ def _asks(family: Family, below: str) -> Handler:
         return _written(answer)
 
     return ask
+
+
+async def _add_part(request: Request, serving: Serving, call: Call) -> Response:
+    from tianji_core.gateway.objects.relay import Form
+
+    headers: dict[bytes, bytes] = dict(request.scope["headers"])
+    if not is_form(headers):
+        raise BadRequestError("A part comes in a form, as `data`.", param="data")
+    limit = int(serving.gateway.config.general_settings.max_upload_size_mb * 1024 * 1024)
+    coming = Incoming(request.receive, headers, limit)
+    form = Form(headers[b"content-type"].decode("latin-1"), coming.parts(), coming.length)
+    return _written(await _relay(serving, call).send_form("upload", request.path_params["upload_id"], "/parts", form))
 
 
 def _grades(path: str) -> Handler:

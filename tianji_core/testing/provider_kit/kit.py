@@ -10,6 +10,7 @@ import inspect
 import json
 import socket
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -208,7 +209,16 @@ class ProviderKit(Conformance, kit=True):
         return UpstreamReply(status, Headers([("content-type", content_type)]), body)
 
     def decoder(self, scenario: Scenario) -> StreamDecoder:
-        return self.provider().stream_decoder(self.request(scenario, stream=True))
+        """A fresh decoder. All of one test and scenario are of one provider, as those of one deployment are."""
+        try:
+            provider, request = self._streamed[scenario.name]
+        except KeyError:
+            provider, request = self._streamed[scenario.name] = self.provider(), self.request(scenario, stream=True)
+        return provider.stream_decoder(request)
+
+    @cached_property
+    def _streamed(self) -> dict[str, tuple[Provider, ModelRequest]]:
+        return {}  # pytest makes an instance for each test
 
     def merged(self, scenario: Scenario) -> Body:
         """The answer that a scenario's stream adds up to."""

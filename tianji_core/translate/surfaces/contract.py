@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from tianji_core.api.provider import Body
+from tianji_core.api.provider import Body, Operation
 from tianji_core.wire.openai import CHAT_PARAMS
 
 
@@ -59,12 +59,18 @@ class Surface(ABC):
     """Whether `metadata` is a member of the dialect. If not, it is for the gateway, as `litellm_metadata` always is."""
     streams: bool | None = None
     """Whether calls are streamed, where paths say that and the model (`PATH_DIALECTS`); None where bodies do."""
+    operation: Operation = "chat"
+    """What its requests ask for. All but chat are translated for every vendor, be it one that speaks the dialect."""
     in_array: bool = False
     """Whether a stream goes out as one JSON array in pieces, not as events."""
 
     @abstractmethod
     def to_chat(self, body: Body) -> Body:
-        """The chat request that asks for the same. Raises BadRequestError."""
+        """The chat request that asks for the same, or that of `operation`. Raises BadRequestError."""
+
+    def beside(self, asked: Body) -> Body:
+        """Members of a request that go along where it is translated for a vendor that has the dialect too."""
+        return {}
 
     def for_vendor(self, body: Body, deployment_id: str) -> Body:
         """A request in the dialect for one that speaks it: without what only other vendors could read."""

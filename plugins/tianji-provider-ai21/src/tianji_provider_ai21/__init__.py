@@ -34,15 +34,13 @@ class AI21(OpenAICompatible):
     default_base = "https://api.ai21.com/studio/v1"
     api_key_env = ("AI21_API_KEY",)
     api_base_env = ("AI21_API_BASE",)
+    system_name = "system"
     text_as_string = True
     renamed_params = {"max_completion_tokens": "max_tokens"}  # noqa: RUF012 - as the base has it
     capabilities = Capabilities.of("chat", features=("streaming", "tools", "tool_choice", "json_object", "n"))
 
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
         return PARAMS
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
 
 class AI21Chat(AI21):

@@ -58,7 +58,7 @@ class Azure(AzureHosted, ByResponses):
     patch_markers = (b'"prompt_filter_results"',)
     chunks: ClassVar[str] = "chat.completion.chunk"
     pass_through_headers = ("openai-beta", "x-ms-client-request-id", "x-ms-oai-*")
-    resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
+    resources = frozenset({"assistants", "conversations", "fine_tuning", "uploads", "vector_stores"})
     files_api = FilesAPI(frozenset({"assistants", "batch", "fine-tune"}), least_life=14 * 24 * 3600)
     batch_api = OpenAIBatches(("/chat/completions",), prefix="", own_rows=True)
 

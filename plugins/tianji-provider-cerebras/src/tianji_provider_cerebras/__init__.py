@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Body, ProviderSettings
+from tianji_core.api.provider import ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.params import LOW_TO_HIGH, OPENAI_ONLY
-from tianji_core.openai_compat.reasoning import PLAIN_MODELS, rename_reasoning
+from tianji_core.openai_compat.reasoning import PLAIN_MODELS
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
@@ -31,16 +31,11 @@ class Cerebras(OpenAICompatible):
     renamed_values: ClassVar = {"reasoning_effort": LOW_TO_HIGH}
     plain_models = PLAIN_MODELS
     reasoning_back = "reasoning"
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
     capabilities = OpenAICompatible.capabilities.lacking("n", operations=("embeddings",)).having(
         "prompt_caching", operations=("completions",)
     )
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
 
 @hookimpl

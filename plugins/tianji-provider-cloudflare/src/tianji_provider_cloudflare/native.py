@@ -12,6 +12,7 @@ from typing import Any
 from tianji_core.api.errors import BadGatewayError, BadRequestError, UnsupportedParamsError
 from tianji_core.api.provider import Body
 from tianji_core.translate.rerank import document_text, rerank_answer
+from tianji_core.translate.sizes import sides_of
 
 _NOT_SENT = frozenset({"documents", "model", "response_format", "return_documents", "size", "top_n", "user"})
 
@@ -37,10 +38,10 @@ def image_body(body: Body, *, drop: bool) -> Body:
         raise UnsupportedParamsError("Images come as b64_json from this provider.", param="response_format")
     sent = _own(body)
     if body.get("size") not in (None, "auto"):
-        width, _, height = str(body["size"]).partition("x")
-        if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        sides = sides_of(body["size"])
+        if sides is None:
             raise BadRequestError("size is WIDTHxHEIGHT.", param="size")
-        sent.update(width=int(width), height=int(height))
+        sent.update(zip(("width", "height"), sides, strict=True))
     return sent
 
 

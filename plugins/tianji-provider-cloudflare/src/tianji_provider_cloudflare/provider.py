@@ -19,7 +19,6 @@ from tianji_core.api.provider import Binary, Body, Capabilities, ModelRequest, O
 from tianji_core.openai_compat import OpenAICompatible, classify
 from tianji_core.openai_compat.params import COHERE_ONLY_RERANK, OPENAI_ONLY
 from tianji_core.openai_compat.provider import NAMES_ITS_MODEL
-from tianji_core.openai_compat.reasoning import rename_reasoning
 from tianji_core.translate.urls import below, model_path
 from tianji_core.wire.openai import PARAMS
 from tianji_provider_cloudflare.native import image_answer, image_body, ranking_answer, ranking_body
@@ -42,6 +41,7 @@ class Cloudflare(OpenAICompatible):
     name = "cloudflare"
     api_key_env = ("CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN")
     api_base_env = ("CLOUDFLARE_API_BASE",)
+    system_name = "system"
     unsupported_params = OPENAI_ONLY - {"function_call", "functions", "service_tier"}
     lacking: ClassVar[Mapping[Operation, frozenset[str]]] = {
         "rerank": COHERE_ONLY_RERANK,
@@ -50,6 +50,7 @@ class Cloudflare(OpenAICompatible):
     ignored_params = frozenset({"user"})
     plain_models = r"^(?!.*(gpt-oss|glm-|kimi|qwen3|nemotron))"
     think_models = r"deepseek-r1|qwq"
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
     capabilities: ClassVar[Capabilities] = OpenAICompatible.capabilities.having(operations=("rerank", "images"))
 
@@ -66,9 +67,6 @@ class Cloudflare(OpenAICompatible):
         if self.api_base.endswith("/ai/run"):
             self.api_base = self.api_base.removesuffix("run") + "v1"
         return super().url(operation)
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation not in _NATIVE:
@@ -105,12 +103,6 @@ class Cloudflare(OpenAICompatible):
         if NAMES_ITS_MODEL.fullmatch(path):
             return super().pass_through_url(path)
         return below(self.api_base.removesuffix("/v1"), path)
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
     def _result(self, reply: UpstreamReply) -> Any:
         """What the envelope of the native API holds: `{"result", "success", "errors", "messages"}`."""

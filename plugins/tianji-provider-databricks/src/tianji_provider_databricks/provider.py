@@ -29,6 +29,7 @@ class Databricks(OpenAICompatible):
     name = "databricks"
     api_key_env = ("DATABRICKS_API_KEY", "DATABRICKS_TOKEN")
     api_base_env = ("DATABRICKS_API_BASE", "DATABRICKS_HOST")
+    system_name = "system"
     foreign = FOREIGN - {"cache_control", "thinking_blocks"}
     renamed_params: ClassVar = {"max_completion_tokens": "max_tokens"}
     unsupported_params = frozenset(
@@ -73,9 +74,6 @@ class Databricks(OpenAICompatible):
 
     def has_credential(self) -> bool:
         return self._client is not None or super().has_credential()
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def adjust_body(self, request: ModelRequest) -> None:
         if request.operation == "chat":

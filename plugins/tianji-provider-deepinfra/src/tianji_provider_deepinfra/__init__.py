@@ -9,7 +9,6 @@ from tianji_core import hookimpl
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, Body, ModelRequest, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
-from tianji_core.openai_compat.reasoning import rename_reasoning
 from tianji_provider_deepinfra.rerank import inference_body, inference_url, read_scores
 
 if TYPE_CHECKING:
@@ -23,14 +22,13 @@ class DeepInfra(OpenAICompatible):
     default_base = "https://api.deepinfra.com/v1/openai"
     api_key_env = ("DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN", "DEEPINFRA_API_TOKEN")
     api_base_env = ("DEEPINFRA_API_BASE",)
+    system_name = "system"
     unsupported_params = frozenset({"max_chunks_per_doc", "max_tokens_per_doc", "rank_fields"})
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
     capabilities = OpenAICompatible.capabilities.having(
         "prompt_caching", operations=("completions", "rerank", "images", "speech", "transcriptions", "translations")
     )
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def adjust_body(self, request: ModelRequest) -> None:
         # Only auto and none are taken, says the vendor's guide; what it takes by now it says best itself.
@@ -48,12 +46,6 @@ class DeepInfra(OpenAICompatible):
         if request.operation == "rerank":
             return read_scores(request.body, reply)
         return super().parse_response(request, reply)
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
 
 @hookimpl

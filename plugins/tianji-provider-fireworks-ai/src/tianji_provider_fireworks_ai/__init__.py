@@ -33,6 +33,7 @@ class FireworksAI(OpenAICompatible):
     }
     renamed_params: ClassVar = {"max_completion_tokens": "max_tokens"}
     renamed_values: ClassVar = {"reasoning_effort": LOW_TO_HIGH}
+    system_name = "system"
     plain_models = PLAIN_MODELS
     think_models = THINK_MODELS
     forward_headers = frozenset({"x-session-affinity"})
@@ -45,9 +46,6 @@ class FireworksAI(OpenAICompatible):
             host = "audio-turbo" if "turbo" in self.settings.model else "audio-prod"
             return f"https://{host}.api.fireworks.ai/v1{PATHS[operation]}"
         return super().url(operation)
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def adjust_body(self, request: ModelRequest) -> None:
         if request.operation not in UPLOADS:

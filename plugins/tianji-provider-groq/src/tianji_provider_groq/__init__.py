@@ -22,6 +22,7 @@ class Groq(OpenAICompatible):
     default_base = "https://api.groq.com/openai/v1"
     api_key_env = ("GROQ_API_KEY",)
     api_base_env = ("GROQ_API_BASE",)
+    system_name = "system"
     files_api = FilesAPI(frozenset({"batch"}))
     batch_api = OpenAIBatches(("/chat/completions",))
     unsupported_params = frozenset({"logit_bias", "logprobs", "n", "top_logprobs"})
@@ -29,9 +30,6 @@ class Groq(OpenAICompatible):
     capabilities = OpenAICompatible.capabilities.lacking("logprobs", "n").having(
         "prompt_caching", operations=("speech", "transcriptions", "translations")
     )
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def patch_response(self, body: Body) -> None:
         rename_reasoning(body, "message")

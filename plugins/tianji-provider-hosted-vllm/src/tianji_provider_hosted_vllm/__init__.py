@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Body, ProviderSettings
+from tianji_core.api.provider import ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
-from tianji_core.openai_compat.reasoning import rename_reasoning
 from tianji_core.translate.urls import below
 
 if TYPE_CHECKING:
@@ -29,16 +28,11 @@ class HostedVLLM(OpenAICompatible):
     api_key_env = ("HOSTED_VLLM_API_KEY",)
     api_base_env = ("HOSTED_VLLM_API_BASE",)
     unsupported_params = frozenset({"max_chunks_per_doc", "rank_fields", "suffix"})
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
     capabilities = OpenAICompatible.capabilities.having(
         "audio", "prompt_caching", operations=("completions", "rerank", "transcriptions", "translations")
     )
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
     def pass_through_url(self, path: str) -> str:
         if path[1:] in AT_THE_ROOT:

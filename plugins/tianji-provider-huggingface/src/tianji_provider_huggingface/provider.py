@@ -17,7 +17,6 @@ from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, Body, Capabilities, ModelRequest, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.params import COHERE_ONLY_RERANK, OPENAI_ONLY
-from tianji_core.openai_compat.reasoning import rename_reasoning
 from tianji_core.translate.embeddings import embeddings_answer, texts_of
 from tianji_core.translate.rerank import document_text, rerank_answer
 from tianji_core.translate.urls import model_path
@@ -36,12 +35,14 @@ class HuggingFace(OpenAICompatible):
     default_base = f"{ROUTER}/v1"
     api_key_env = ("HUGGINGFACE_API_KEY", "HF_TOKEN")
     api_base_env = ("HF_API_BASE", "HUGGINGFACE_API_BASE")
+    system_name = "system"
     unsupported_params = OPENAI_ONLY
     lacking: ClassVar[Mapping[Operation, frozenset[str]]] = {"rerank": COHERE_ONLY_RERANK}
     ignored_params = frozenset({"user"})
     plain_models = r"^(?!.*gpt-oss)"
     think_models = r"deepseek-r1|qwq|-thinking"
     reasoning_back = None  # what runs a model may refuse members that it does not know
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
     capabilities: ClassVar[Capabilities] = OpenAICompatible.capabilities.having(operations=("rerank",))
 
@@ -69,9 +70,6 @@ class HuggingFace(OpenAICompatible):
 
     def has_credential(self) -> bool:
         return self._own or super().has_credential()  # an endpoint of one's own may have none
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def adjust_body(self, request: ModelRequest) -> None:
         if request.operation == "chat" and not self._own:
@@ -112,12 +110,6 @@ class HuggingFace(OpenAICompatible):
 
     def parse_error(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         return parse_error(status, headers, body, self.name)
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
     def _features_url(self, model: str) -> str:
         """Of an endpoint its root, which every container answers; of the router the pipeline of `hf-inference`."""

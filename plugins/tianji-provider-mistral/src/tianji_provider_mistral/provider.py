@@ -9,6 +9,7 @@ from typing import ClassVar
 from tianji_core.api.files import FilesAPI
 from tianji_core.api.provider import Body, Capabilities, Feature, ModelRequest, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
+from tianji_core.openai_compat.finish import ended_by
 from tianji_core.openai_compat.messages import plain_content
 from tianji_provider_mistral.answers import mend_choice
 from tianji_provider_mistral.messages import plain_messages
@@ -37,6 +38,7 @@ class Mistral(OpenAICompatible):
     files_api: ClassVar[FilesAPI | None] = FilesAPI(frozenset({"batch", "fine-tune", "ocr"}))
     api_key_env: ClassVar[tuple[str, ...]] = ("MISTRAL_AZURE_API_KEY", "MISTRAL_API_KEY")
     api_base_env: ClassVar[tuple[str, ...]] = ("MISTRAL_AZURE_API_BASE", "MISTRAL_API_BASE")
+    system_name = "system"
     renamed_params: ClassVar[Mapping[str, str]] = {"seed": "random_seed", "max_completion_tokens": "max_tokens"}
     patch_markers: ClassVar[tuple[bytes, ...]] = (
         b'"content":[',
@@ -80,9 +82,6 @@ class Mistral(OpenAICompatible):
     def features(self, model: str) -> frozenset[Feature]:
         return self.capabilities.features if _thinks(model) else self.capabilities.features - {"reasoning"}
 
-    def system_role(self, model: str) -> str | None:
-        return "system"
-
     def adjust_body(self, request: ModelRequest) -> None:
         body = request.body
         if request.operation != "chat":
@@ -109,8 +108,8 @@ class Mistral(OpenAICompatible):
     def patch_chunk(self, chunk: Body) -> None:
         for choice in chunk.get("choices") or ():
             mend_choice(choice, "delta")
-            if isinstance(choice, dict) and choice.get("finish_reason") == "error":
-                chunk["error"] = {"message": "The model stopped with an error.", "type": "server_error"}
+        if ended_by(chunk, "error"):
+            chunk["error"] = {"message": "The model stopped with an error.", "type": "server_error"}
 
 
 def _thinks(model: str) -> bool:

@@ -24,6 +24,7 @@ class Moonshot(OpenAICompatible):
     default_base = "https://api.moonshot.ai/v1"
     api_key_env = ("MOONSHOT_API_KEY", "KIMI_API_KEY")
     api_base_env = ("MOONSHOT_API_BASE",)
+    system_name = "system"
     patch_markers = (b'"usage"',)
     capabilities = OpenAICompatible.capabilities.lacking(
         "parallel_tools", "logprobs", "seed", operations=("embeddings",)
@@ -33,9 +34,6 @@ class Moonshot(OpenAICompatible):
     def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
         supported = super().supported_params(model, operation)
         return supported if supported is None else supported - family_of(model).lacks
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     async def prepare(self, request: ModelRequest, network: Network) -> None:
         messages = request.body.get("messages")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tianji_core.api.provider import Body
+from tianji_core.openai_compat.reasoning import switch_thinking, with_blank_reasoning
 from tianji_provider_moonshot.models import Family
 
 _WORDS = {"minimal": "low", "medium": "high", "xhigh": "max"}
@@ -16,7 +17,7 @@ def adjust_request(body: Body, family: Family) -> None:
     _steer_thinking(body, family)
     _clip_temperature(body)
     if family.thinks:
-        body["messages"] = [_with_reasoning(m) if isinstance(m, dict) else m for m in body["messages"]]
+        body["messages"] = with_blank_reasoning(body["messages"])
     _ask_for_tool(body)
 
 
@@ -27,8 +28,8 @@ def _steer_thinking(body: Body, family: Family) -> None:
     if family.effort == "word":
         body["reasoning_effort"] = _WORDS.get(effort, effort)
     else:
+        switch_thinking(body)
         del body["reasoning_effort"]
-        body.setdefault("thinking", {"type": "disabled" if effort == "none" else "enabled"})
 
 
 def _clip_temperature(body: Body) -> None:
@@ -37,13 +38,6 @@ def _clip_temperature(body: Body) -> None:
     if isinstance(temperature, int | float):
         several = isinstance(body.get("n"), int) and body["n"] > 1
         body["temperature"] = min(1, max(temperature, 0.3)) if several else min(1, temperature)
-
-
-def _with_reasoning(message: Body) -> Body:
-    """Thinking models refuse a tool call of their own without its reasoning, which clients often have not kept."""
-    if message.get("role") != "assistant" or not message.get("tool_calls") or message.get("reasoning_content"):
-        return message
-    return {**message, "reasoning_content": " "}
 
 
 def _ask_for_tool(body: Body) -> None:

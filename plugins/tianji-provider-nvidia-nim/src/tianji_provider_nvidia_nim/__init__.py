@@ -9,7 +9,6 @@ from tianji_core import hookimpl
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, Body, ModelRequest, Operation, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
-from tianji_core.openai_compat.reasoning import rename_reasoning
 from tianji_provider_nvidia_nim.rerank import ranking_body, ranking_url, read_rankings
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ class NvidiaNIM(OpenAICompatible):
     default_base = "https://integrate.api.nvidia.com/v1"
     api_key_env = ("NVIDIA_NIM_API_KEY", "NVIDIA_API_KEY")
     api_base_env = ("NVIDIA_NIM_API_BASE",)
+    system_name = "system"
     renamed_params: ClassVar = {"max_completion_tokens": "max_tokens"}
     unsupported_params = frozenset(
         {
@@ -44,6 +44,7 @@ class NvidiaNIM(OpenAICompatible):
             "web_search_options",
         }
     )
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
     capabilities = OpenAICompatible.capabilities.having(operations=("completions", "rerank"))
 
@@ -51,9 +52,6 @@ class NvidiaNIM(OpenAICompatible):
         supported = super().supported_params(model, operation)
         # The hosted models refuse what they do not know, and only these know an effort.
         return supported if supported is None or "gpt-oss" in model else supported - {"reasoning_effort"}
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         if request.operation != "rerank":
@@ -66,12 +64,6 @@ class NvidiaNIM(OpenAICompatible):
         if request.operation == "rerank":
             return read_rankings(request, reply)
         return super().parse_response(request, reply)
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
 
 @hookimpl

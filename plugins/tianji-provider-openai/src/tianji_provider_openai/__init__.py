@@ -32,7 +32,7 @@ class OpenAI(ByResponses):
     default_base = "https://api.openai.com/v1"
     api_key_env = ("OPENAI_API_KEY",)
     api_base_env = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
-    resources = frozenset({"assistants", "fine_tuning", "vector_stores"})
+    resources = frozenset({"assistants", "conversations", "fine_tuning", "uploads", "vector_stores"})
     files_api = FilesAPI(least_life=3600)
     batch_api = OpenAIBatches()
     capabilities = ByResponses.capabilities.having(

@@ -27,6 +27,7 @@ class OpenRouter(OpenAICompatible):
     default_base = "https://openrouter.ai/api/v1"
     api_key_env = ("OPENROUTER_API_KEY", "OR_API_KEY")
     api_base_env = ("OPENROUTER_API_BASE",)
+    system_name = "system"
     foreign = FOREIGN - {"cache_control", "provider_specific_fields", "reasoning_details"}
     unsupported_params = frozenset({"max_chunks_per_doc", "max_tokens_per_doc", "rank_fields"})
     patch_markers = (b'"reasoning"',)
@@ -40,9 +41,6 @@ class OpenRouter(OpenAICompatible):
         }
         given = {name for name, _ in fields}
         return [*fields, *((name, value) for name, value in app.items() if value and name not in given)]
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def adjust_body(self, request: ModelRequest) -> None:
         if request.operation == "chat":

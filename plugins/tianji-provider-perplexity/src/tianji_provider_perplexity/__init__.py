@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Body, Capabilities, Operation, ProviderSettings
+from tianji_core.api.provider import Body, Capabilities, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.params import OPENAI_ONLY
 from tianji_provider_perplexity.answers import annotate, decode_vectors, level_usage, take_message
@@ -36,17 +36,13 @@ class Perplexity(OpenAICompatible):
     ignored_params = frozenset({"user"})
     renamed_params: ClassVar = {"max_completion_tokens": "max_tokens"}
     renamed_values: ClassVar = {"reasoning_effort": {"xhigh": "high", "max": "high"}}
+    system_name = "system"
+    paths: ClassVar = {"embeddings": "/v1/embeddings"}
     plain_models = r"^sonar(-pro)?$"
     think_models = r"reasoning|r1"
     reasoning_back = None
     patch_markers = (b'"citations"', b'"search_results"', b'"message"', b'"cost"')
     capabilities = Capabilities.of("chat", "embeddings", features=("streaming", "json_schema", "images", "reasoning"))
-
-    def url(self, operation: Operation) -> str:
-        return f"{self.api_base}/v1/embeddings" if operation == "embeddings" else super().url(operation)
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def patch_response(self, body: Body) -> None:
         annotate(body)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tianji_core.api.errors import BadRequestError, UnsupportedCapabilityError, UnsupportedParamsError
 from tianji_core.api.provider import Body
+from tianji_core.translate.sizes import sides_of
 from tianji_provider_replicate.models import Inputs, inputs_of, is_official
 
 CHAT_PARAMS = frozenset({"max_completion_tokens", "max_tokens", "seed", "stop", "temperature", "top_p", "user"})
@@ -137,7 +138,7 @@ def _stop(stop: Any, drop: bool) -> str:
 
 
 def _sides(size: Any) -> tuple[int, int]:
-    width, _, height = str(size).partition("x")
-    if not (width.isascii() and width.isdigit() and height.isascii() and height.isdigit() and int(width) * int(height)):
+    sides = sides_of(size)
+    if sides is None or 0 in sides:
         raise BadRequestError("size is WIDTHxHEIGHT.", param="size")
-    return int(width), int(height)
+    return sides

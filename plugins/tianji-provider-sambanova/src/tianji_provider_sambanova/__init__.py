@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Body, ProviderSettings
+from tianji_core.api.provider import ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.params import LOW_TO_HIGH, OPENAI_ONLY, OPENAI_ONLY_AUDIO
-from tianji_core.openai_compat.reasoning import PLAIN_MODELS, THINK_MODELS, rename_reasoning
+from tianji_core.openai_compat.reasoning import PLAIN_MODELS, THINK_MODELS
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
@@ -21,6 +21,7 @@ class SambaNova(OpenAICompatible):
     default_base = "https://api.sambanova.ai/v1"
     api_key_env = ("SAMBANOVA_API_KEY",)
     api_base_env = ("SAMBANOVA_API_BASE", "SAMBANOVA_BASE_URL")
+    system_name = "system"
     unsupported_params = OPENAI_ONLY | {"frequency_penalty", "presence_penalty"}
     lacking: ClassVar = {
         "completions": frozenset({"best_of", "echo", "suffix"}),
@@ -35,17 +36,9 @@ class SambaNova(OpenAICompatible):
     think_models = THINK_MODELS
     reasoning_back = "reasoning"
     text_as_string = True
+    reasoning_name = "reasoning"
     patch_markers = (b'"reasoning"',)
     capabilities = OpenAICompatible.capabilities.having(operations=("completions", "transcriptions", "translations"))
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
-
-    def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
-
-    def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
 
 
 @hookimpl

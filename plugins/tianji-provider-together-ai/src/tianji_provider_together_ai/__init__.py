@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from tianji_core import hookimpl
 from tianji_core.api.provider import Body, ModelRequest, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
-from tianji_core.openai_compat.finish import level_finish
 from tianji_core.openai_compat.params import (
     COHERE_ONLY_RERANK,
     LOW_TO_HIGH,
@@ -15,7 +14,8 @@ from tianji_core.openai_compat.params import (
     OPENAI_ONLY_AUDIO,
     OPENAI_ONLY_IMAGES,
 )
-from tianji_core.openai_compat.reasoning import PLAIN_MODELS, THINK_MODELS, rename_reasoning
+from tianji_core.openai_compat.reasoning import PLAIN_MODELS, THINK_MODELS
+from tianji_core.translate.sizes import sides_of
 from tianji_provider_together_ai.logprobs import ask_logprobs, level_logprobs
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class TogetherAI(OpenAICompatible):
         "reasoning_effort": LOW_TO_HIGH,
         "response_format": {"b64_json": "base64", "pcm": "raw"},
     }
+    system_name = "system"
+    reasoning_name = "reasoning"
     plain_models = PLAIN_MODELS
     think_models = THINK_MODELS
     finish_reasons: ClassVar = {"eos": "stop", "eos_token": "stop"}
@@ -53,9 +55,6 @@ class TogetherAI(OpenAICompatible):
         operations=("completions", "rerank", "images", "speech", "transcriptions", "translations"),
     )
 
-    def system_role(self, model: str) -> str | None:
-        return "system"
-
     def adjust_body(self, request: ModelRequest) -> None:
         body = request.body
         if request.operation == "chat":
@@ -63,19 +62,16 @@ class TogetherAI(OpenAICompatible):
             if body.get("reasoning_effort") == "none":
                 del body["reasoning_effort"]
                 body.setdefault("reasoning", {"enabled": False})
-        elif request.operation == "images":
-            width, _, height = str(body.pop("size", "")).partition("x")
-            if width.isdecimal() and height.isdecimal():
-                body["width"], body["height"] = int(width), int(height)
+        elif request.operation == "images" and (sides := sides_of(body.pop("size", None))):
+            body["width"], body["height"] = sides
 
     def patch_response(self, body: Body) -> None:
-        rename_reasoning(body, "message")
+        super().patch_response(body)
         level_logprobs(body)
 
     def patch_chunk(self, chunk: Body) -> None:
-        rename_reasoning(chunk, "delta")
+        super().patch_chunk(chunk)
         level_logprobs(chunk)
-        level_finish(chunk, self.finish_reasons)
 
 
 @hookimpl

@@ -33,6 +33,7 @@ class Watsonx(OpenAICompatible):
     name = "watsonx"
     api_key_env = ("WATSONX_APIKEY", "WATSONX_API_KEY", "WX_API_KEY")
     api_base_env = ("WATSONX_API_BASE", "WATSONX_URL", "WX_URL", "WML_URL")
+    system_name = "system"
     renamed_params: ClassVar = {"max_completion_tokens": "max_tokens"}
     unsupported_params = frozenset(
         {
@@ -82,9 +83,6 @@ class Watsonx(OpenAICompatible):
 
     def has_credential(self) -> bool:
         return any(name == "authorization" for name, _ in self._headers) or super().has_credential()
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def build_request(self, request: ModelRequest) -> UpstreamRequest:
         build = bodies.BUILD.get(request.operation)

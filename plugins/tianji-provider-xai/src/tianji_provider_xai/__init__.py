@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tianji_core import hookimpl
-from tianji_core.api.provider import Body, ModelRequest, Operation, ProviderSettings
+from tianji_core.api.provider import Body, ModelRequest, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
-from tianji_core.openai_compat.finish import level_finish
 from tianji_core.openai_compat.messages import FOREIGN
 from tianji_core.openai_compat.params import LOW_TO_HIGH, OPENAI_ONLY, OPENAI_ONLY_AUDIO, OPENAI_ONLY_IMAGES
 from tianji_core.openai_compat.usage import add_reasoning_by_sum
@@ -16,10 +14,9 @@ from tianji_core.openai_compat.usage import add_reasoning_by_sum
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
 
-REASONING = re.compile(r"grok-(3-mini|[4-9]|\d\d|code)(?!.*non-reasoning)")
+REASONING = r"grok-(3-mini|[4-9]|\d\d|code)(?!.*non-reasoning)"
 TICKS = 1e10
 """Of `cost_in_usd_ticks` for a dollar."""
-PATHS: dict[Operation, str] = {"speech": "/tts", "transcriptions": "/stt"}
 
 
 class XAI(OpenAICompatible):
@@ -35,6 +32,10 @@ class XAI(OpenAICompatible):
         "speech": frozenset({"instructions", "stream_format"}),
         "transcriptions": OPENAI_ONLY_AUDIO | {"prompt", "response_format", "temperature", "timestamp_granularities"},
     }
+    models_lacking: ClassVar = {REASONING: frozenset({"frequency_penalty", "presence_penalty", "stop"})}
+    paths: ClassVar = {"speech": "/tts", "transcriptions": "/stt"}
+    system_name = "system"
+    finish_reasons: ClassVar = {"": ""}
     renamed_params: ClassVar = {"max_completion_tokens": "max_tokens", "input": "text", "voice": "voice_id"}
     renamed_values: ClassVar = {"reasoning_effort": LOW_TO_HIGH}
     plain_models = r"grok-(2|3(?!-mini)|4(?!\.)|code|beta|vision)"
@@ -43,18 +44,6 @@ class XAI(OpenAICompatible):
     capabilities = OpenAICompatible.capabilities.lacking(operations=("embeddings",)).having(
         "prompt_caching", operations=("images", "speech", "transcriptions")
     )
-
-    def url(self, operation: Operation) -> str:
-        return self.api_base + PATHS[operation] if operation in PATHS else super().url(operation)
-
-    def supported_params(self, model: str, operation: Operation) -> frozenset[str] | None:
-        supported = super().supported_params(model, operation)
-        if supported is None or operation != "chat" or not REASONING.search(model.lower()):
-            return supported
-        return supported - {"frequency_penalty", "presence_penalty", "stop"}
-
-    def system_role(self, model: str) -> str | None:
-        return "system"
 
     def adjust_body(self, request: ModelRequest) -> None:
         body = request.body
@@ -76,7 +65,7 @@ class XAI(OpenAICompatible):
 
     def patch_chunk(self, chunk: Body) -> None:
         self.patch_response(chunk)
-        level_finish(chunk, {})
+        super().patch_chunk(chunk)
 
 
 def _without_name(message: Any) -> Any:
