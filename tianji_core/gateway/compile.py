@@ -26,6 +26,7 @@ from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
 from tianji_core.gateway.limits import Limits
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
+from tianji_core.gateway.router import Router
 from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
@@ -33,6 +34,7 @@ from tianji_core.telemetry.dispatcher import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.gateway import Gateway
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.vendor_rows import VendorRows
 
@@ -46,7 +48,7 @@ MEBIBYTE = 1024 * 1024
 class Compiler:
     """One run from config to parts. `problems` fills as it goes; `finish` raises them."""
 
-    def __init__(self, loaded: Loaded, registry: Registry, stats: Stats | None = None) -> None:
+    def __init__(self, loaded: Loaded, registry: Registry, predecessor: Gateway | None = None) -> None:
         self.loaded = loaded
         self.config: Config = loaded.config
         self.registry = registry
@@ -56,7 +58,7 @@ class Compiler:
         self.database: Database | None = None
         self.passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         """What pass-through is made of."""
-        self._stats = stats
+        self._predecessor = predecessor
         register_builtins(registry)
 
     def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], tuple[Transport, ...]]:
@@ -77,14 +79,12 @@ class Compiler:
         self.database = self._database()
         if self.problems:
             raise ConfigError(Report.of(self.problems))
-        stats = self._stats if self._stats is not None else Stats(strategy.samples)
+        before = self._predecessor
+        stats = before.pipeline.stats if before is not None else Stats(strategy.samples)
         stats.forget_all_but({d.id for d in deployments})
+        router = Router(models, strategy, stats, self._retries(), self._fallbacks())
         pipeline = Pipeline(
-            models=models,
-            strategy=strategy,
-            stats=stats,
-            retries=self._retries(),
-            fallbacks=self._fallbacks(),
+            router=router,
             guardrails=guardrails,
             callbacks=callbacks,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),

@@ -25,7 +25,6 @@ from tianji_core.gateway.dialects import to_normal_form
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
-from tianji_core.routing import Stats
 from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
 from tianji_core.translate.surfaces.contract import Surface
@@ -83,12 +82,12 @@ class Gateway:
         config: str | Path | Mapping[str, Any] | Loaded,
         *,
         registry: Registry | None = None,
-        stats: Stats | None = None,
-        store: Store | None = None,
+        predecessor: Gateway | None = None,
     ) -> Self:
         """Compile a config: a file's path, a mapping, or one that is loaded already.
 
-        `stats` and `store` are those of a gateway before this one; an open database is kept if it is the same.
+        `predecessor` is the gateway whose place this one takes: what has to live on is taken over from it, such as
+        what was seen of the deployments, and an open database if it is the same.
 
         Raises ConfigError with every problem that keeps the gateway from starting, each with its line.
         """
@@ -101,9 +100,11 @@ class Gateway:
             loaded = load(config)
         registry = registry if registry is not None else Registry.scan()
         loaded = with_secrets(loaded, registry)
-        compiler = Compiler(loaded, registry, stats)
+        compiler = Compiler(loaded, registry, predecessor)
         parts = compiler.run()
-        if store is None or not store.is_for(compiler.database):
+        if predecessor is not None and predecessor.store.is_for(compiler.database):
+            store = predecessor.store
+        else:
             store = Store(compiler.database)
         gateway = cls(loaded, registry, *parts, store)
         gateway._passing = compiler.passing

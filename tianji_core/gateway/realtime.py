@@ -249,10 +249,10 @@ class Sessions(Pipeline):
             self._finish(call, error, self.limits.reserve(call))
             raise error
         session = await self.run(call)
-        assert isinstance(session, Session)  # noqa: S101 - see _attempt
+        assert isinstance(session, Session)  # noqa: S101 - see attempt
         return session
 
-    async def _attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
+    async def attempt(self, call: Call, target: Target, deployment: Deployment) -> Reply | StreamReply:
         stats = OpeningStats(self.stats)
         attempt = SessionAttempt(
             call, deployment, stats, keep=False, max_response=self.max_response_bytes, counts=False

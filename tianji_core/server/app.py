@@ -264,7 +264,7 @@ class App:
         async with self._reload_lock:
             old = self.serving.gateway
             # Reading files and importing plugins may take a while: not on the event loop.
-            gateway = await asyncio.to_thread(Gateway.from_config, source, stats=old.pipeline.stats, store=old.store)
+            gateway = await asyncio.to_thread(Gateway.from_config, source, predecessor=old)
             try:
                 await gateway.start()
                 self.serving = Serving.of(gateway)

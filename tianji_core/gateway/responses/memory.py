@@ -6,7 +6,6 @@ import asyncio
 import re
 import secrets
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tianji_core.api.call import Principal
@@ -143,7 +142,7 @@ class ResponseMemory:
         def refusal(name: str) -> BadRequestError:
             return BadRequestError(f"Model {name!r} cannot answer this call in the background.", param="background")
 
-        return replace(pipeline, models=pipeline.models.only(keeps, refusal))
+        return pipeline.limited_to(keeps, refusal)
 
     def speaking(self, pipeline: Pipeline, call: Call, why: BadRequestError) -> Pipeline:
         """The pipeline for a call that only vendors of Responses understand; `why` is what others are spared."""
@@ -152,7 +151,7 @@ class ResponseMemory:
             native = call.native is not None and deployment.mock_response is None
             return native and deployment.provider.speaks(call.dialect, deployment.model)
 
-        return replace(pipeline, models=pipeline.models.only(speaks, lambda name: why))
+        return pipeline.limited_to(speaks, lambda name: why)
 
     def compacting(self, pipeline: Pipeline, call: Call) -> Pipeline:
         """The pipeline for a call that only vendors with compaction can answer."""
@@ -163,11 +162,11 @@ class ResponseMemory:
         def compacts(deployment: Deployment) -> bool:
             return COMPACTION in deployment.provider.native_dialects and call.native is not None
 
-        return replace(pipeline, models=pipeline.models.only(compacts, refusal))
+        return pipeline.limited_to(compacts, refusal)
 
     def preferring(self, pipeline: Pipeline, account: str) -> Pipeline:
         """The pipeline for a call with reasoning in it that one account can read: through that, where it serves."""
-        return replace(pipeline, models=pipeline.models.only(lambda d: self.ids.account(d.id) == account))
+        return pipeline.limited_to(lambda d: self.ids.account(d.id) == account)
 
     def bound(self, pipeline: Pipeline, call: Call, before: AtVendor) -> Pipeline:
         """The pipeline for a call that goes on with what a vendor keeps: only through that vendor's account."""
@@ -183,7 +182,7 @@ class ResponseMemory:
                 why = f"it is kept by another provider or account than model {name!r} is served by"
             return BadRequestError(f"Response '{before.id}' cannot be continued: {why}.", param="previous_response_id")
 
-        return replace(pipeline, models=pipeline.models.only(knows, refusal))
+        return pipeline.limited_to(knows, refusal)
 
     async def keep(self, owner: str, answer: Answer) -> None:
         """Keep an answer before it goes out. Where the database fails `store` says so: the answer itself is good."""
