@@ -24,10 +24,12 @@ from tianji_core.gateway.database import named_database
 from tianji_core.gateway.deployments import DeploymentBuilder
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
 from tianji_core.gateway.limits import Limits
+from tianji_core.gateway.named_redis import state_redis
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.router import Router
 from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
+from tianji_core.state import RedisAddressError, State, make_state
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.dispatcher import Subscription
@@ -77,6 +79,7 @@ class Compiler:
         models = ModelTable(deployments, aliases)
         self._check_aliases(models)
         self.database = self._database()
+        self.state = self._state()
         if self.problems:
             raise ConfigError(Report.of(self.problems))
         before = self._predecessor
@@ -251,6 +254,21 @@ class Compiler:
         except DatabaseURLError as error:
             self.problem(("general_settings", "database_url"), str(error))
             return None
+
+    def _state(self) -> State:
+        """What replicas share; the one until now, if the config means the same."""
+        address = None
+        try:
+            address = state_redis(self.config, self.settings)
+        except RedisAddressError as error:
+            self.problem(("router_settings",), str(error))
+        before, settings = self._predecessor, self.settings
+        return make_state(
+            address,
+            replicas=settings.replicas,
+            timeout=settings.redis_timeout,
+            before=before.state if before is not None else None,
+        )
 
     # -- settings of the router ----------------------------------------------------------------------------------
 

@@ -17,10 +17,22 @@ __all__ = [
 ]
 
 
-def make_state(address: RedisAddress | None, *, replicas: int = 1) -> State:
-    """The state for a config: in Redis, or without one in this process, whose share of a limit is one of `replicas`."""
-    if address is None:
-        return MemoryState(replicas=replicas)
-    from tianji_core.state.redis_state import RedisState  # most gateways run without
+def make_state(
+    address: RedisAddress | None, *, replicas: int = 1, timeout: float = 0.05, before: State | None = None
+) -> State:
+    """The state for a config: in Redis, or without one in this process, whose share of a limit is one of `replicas`.
 
-    return RedisState(address, replicas=replicas)
+    `before` is the state until now, which stays if it is the same. `timeout` is for one operation, in seconds.
+    """
+    origin = (address, replicas, timeout)
+    if before is not None and before.origin == origin:
+        return before
+    made: State
+    if address is None:
+        made = MemoryState(replicas=replicas)
+    else:
+        from tianji_core.state.redis_state import RedisState  # most gateways run without
+
+        made = RedisState(address, replicas=replicas, limit=timeout)
+    made.origin = origin
+    return made

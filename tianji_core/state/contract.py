@@ -66,6 +66,8 @@ class State(ABC):
 
     shared: bool = False
     """Whether other replicas see it."""
+    origin: object = None
+    """What it was made of: a reload that comes to the same keeps it."""
 
     @property
     @abstractmethod

@@ -10,6 +10,9 @@ from tianji_core.state.counters import Counters
 from tianji_core.state.news import News
 from tianji_core.state.values import BoundedValues
 from tianji_core.state.windows import Windows
+from tianji_core.telemetry import get_logger
+
+log = get_logger("tianji.state")
 
 
 class MemoryState(State):
@@ -17,6 +20,7 @@ class MemoryState(State):
 
     def __init__(self, replicas: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self._replicas = max(1, replicas)
+        self._warned = False
         self._counters = Counters(clock)
         self._windows = Windows(clock)
         self._values = BoundedValues(clock=clock)
@@ -25,6 +29,11 @@ class MemoryState(State):
     @property
     def replicas(self) -> int:
         return self._replicas
+
+    async def start(self) -> None:
+        if self._replicas > 1 and not self._warned:
+            self._warned = True
+            log.warning("replicas share nothing without Redis: limits are divided among them", replicas=self._replicas)
 
     async def add(self, amounts: Sequence[tuple[str, float, float]]) -> list[float]:
         return [self._counters.add(*each) for each in amounts]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, key, later
-from tianji_core.config.schema.types import AnyMap, Before, Flag, Kind, Names, Seconds, Text, Whole, wrong
+from tianji_core.config.schema.types import AnyMap, Before, Flag, Kind, Names, Seconds, SecretText, Text, Whole, wrong
 
 FALLBACKS = "list of {model: [models]}"
 
@@ -69,6 +69,11 @@ class RouterSettings(Block):
         kind="map of alias to group",
     )
 
+    redis_host: Text | None = key(None, "Redis for what replicas share.", default_text="REDIS_URL, REDIS_HOST")
+    redis_port: Whole | None = key(None, "Port of Redis.", default_text="6379")
+    redis_password: SecretText | None = key(None, "Password of Redis.")
+    redis_url: SecretText | None = key(None, "Address of Redis, instead of host and port.", usage="B")
+    redis_db: Whole | None = key(None, "Number of the Redis database.", usage="B", default_text="0")
     disable_cooldowns = later(False, "Let no deployment rest.", kind="true or false", usage="C", noop=(True,))
     allowed_fails = later(3, "Failures before a deployment rests.", kind="integer", noop=(None,))
     allowed_fails_policy = later(None, "Failures before it rests, by kind of error.", kind="map")
@@ -91,9 +96,4 @@ class RouterSettings(Block):
     enable_tag_filtering = later(False, "Routing by tag.", kind="true or false")
     tag_filtering_match_any = later(True, "One common tag is enough.", kind="true or false")
     tag_routing_prefix = later("", "Prefix of routing tags.", kind="text")
-    redis_host = later(None, "Redis for what replicas share.", kind="text")
-    redis_port = later(None, "Port of Redis.", kind="integer")
-    redis_password = later(None, "Password of Redis.", kind="secret text")
-    redis_url = later(None, "Address of Redis, instead of host and port.", kind="secret text")
-    redis_db = later(None, "Number of the Redis database.", kind="integer")
     provider_budget_config = later(None, "Money by provider.", kind="map", noop=(None, {}))
