@@ -38,15 +38,36 @@ class Deployment(Protocol):
     def info(self) -> Mapping[str, Any]:
         """`model_info` of the row."""
 
+    @property
+    def input_cost_per_token(self) -> float | None:
+        """The list price of a prompt token in US dollars; None if it is not known."""
+
+    @property
+    def output_cost_per_token(self) -> float | None:
+        """The list price of a token of the answer in US dollars; None if it is not known."""
+
 
 class DeploymentStats:
     """What the gateway has seen of one deployment: plain numbers, newest samples last.
 
     `latencies` holds seconds per output token (seconds, for answers without tokens) and `first_token` seconds to the
-    first chunk of streams, each paired with the monotonic time it was taken at.
+    first chunk of streams, each paired with the monotonic time it was taken at. `requests` and `tokens` are those of
+    the running minute of UTC, of all replicas that share their state; `in_flight` are the tries of this process.
+    `failed` are failures of the minute, `failed_in_a_row` those since the last success.
     """
 
-    __slots__ = ("failures", "first_token", "in_flight", "latencies", "successes")
+    __slots__ = (
+        "failed",
+        "failed_in_a_row",
+        "failures",
+        "first_token",
+        "in_flight",
+        "latencies",
+        "minute",
+        "requests",
+        "successes",
+        "tokens",
+    )
 
     def __init__(self, samples: int = 10) -> None:
         self.in_flight = 0
@@ -54,6 +75,12 @@ class DeploymentStats:
         self.failures = 0
         self.latencies: deque[tuple[float, float]] = deque(maxlen=samples)
         self.first_token: deque[tuple[float, float]] = deque(maxlen=samples)
+        self.minute = 0
+        """Whole minutes since the epoch: which one the next three are of."""
+        self.requests = 0
+        self.tokens = 0
+        self.failed = 0
+        self.failed_in_a_row = 0
 
 
 class Snapshot(Protocol):
@@ -71,6 +98,8 @@ class RoutingStrategy(ABC):
 
     samples: int = 10
     """How many latency samples the gateway keeps for each deployment."""
+    respects_limits: bool = False
+    """Whether deployments whose `rpm` or `tpm` is used up for this minute are kept from it."""
 
     @abstractmethod
     def pick(self, candidates: Sequence[Deployment], call: CallView, snapshot: Snapshot) -> Deployment:

@@ -16,7 +16,6 @@ from tianji_core.api.callback import AttemptRecord
 from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError, UnsupportedCapabilityError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation, Provider
-from tianji_core.api.routing import DeploymentStats
 from tianji_core.gateway.body import vendor_body
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.heavy import in_thread
@@ -84,7 +83,6 @@ class Attempt:
         "_max_response",
         "_started",
         "_stats",
-        "_stats_of",
         "_status",
     )
 
@@ -94,7 +92,6 @@ class Attempt:
         self._call = call
         self._deployment = deployment
         self._stats = stats
-        self._stats_of: DeploymentStats = stats.stats(deployment.id)
         self._keep = keep
         self._counts = counts
         self._max_response = max_response
@@ -103,8 +100,8 @@ class Attempt:
 
     async def run(self, model: str) -> Reply | StreamReply:
         """Try it; `model` is the vendor's name. Raises GatewayError. Whatever happens is noted on the call."""
-        self._stats_of.in_flight += 1
         call = self._call
+        self._stats.began(self._deployment.id)
         call.deployment, call.upstream_model = self._deployment, model
         try:
             reply = await self._run(model)
@@ -279,13 +276,15 @@ class Attempt:
         """The row's time-outs, tightened by what the client asked for."""
         call = self._call
         timeouts = self._deployment.stream_timeouts if call.stream else self._deployment.timeouts
-        options = call.options
-        seconds = options.timeout
-        if call.stream and options.stream_timeout is not None:
-            seconds = options.stream_timeout
+        seconds = call.options.patience(stream=call.stream)
+        if call.attempts and call.deadline is not None:  # what is left of it
+            left = call.deadline - time.monotonic()
+            if left <= 0:
+                raise RequestTimeoutError("The request's time is over.")
+            seconds = left if seconds is None else min(seconds, left)
         if seconds is None:
             return timeouts
-        return replace(timeouts, first_byte=seconds, total=seconds)
+        return replace(timeouts, first_byte=min(seconds, timeouts.first_byte or seconds), total=seconds)
 
     async def _failure(self, provider: Provider, response: UpstreamResponse) -> GatewayError:
         if response.status < 400:
@@ -358,7 +357,6 @@ class Attempt:
         """Write down how the try went: for the record, and for the strategies."""
         call, deployment = self._call, self._deployment
         duration = time.monotonic() - self._started
-        self._stats_of.in_flight -= 1
         call.upstream_seconds += duration
         call.attempts.append(
             AttemptRecord(
@@ -372,12 +370,27 @@ class Attempt:
             )
         )
         if cancelled or (error is not None and error.http_status == 499):
-            return
-        if error is not None:
-            self._stats.failed(self._stats_of, timed_out=error.http_status == 408)
+            self._stats.gave_up(deployment.id)
+        elif error is not None:
+            self._stats.failed(deployment.id, error, blames=_blames(error, call))
         else:
-            tokens = call.usage.get("completion_tokens") if call.usage else None
-            self._stats.succeeded(self._stats_of, duration, tokens if isinstance(tokens, int) else 0, first_token)
+            usage = call.usage or {}
+            output, total = usage.get("completion_tokens"), usage.get("total_tokens")
+            self._stats.succeeded(
+                deployment.id,
+                duration,
+                output if isinstance(output, int) else 0,
+                first_token,
+                total if isinstance(total, int) else 0,
+            )
+
+
+def _blames(error: GatewayError, call: Call) -> bool:
+    """Whether a failure may be the deployment's fault. A client that is in a hurry, or that names things which are not
+    there, must not take a deployment away from all others."""
+    if error.http_status == 408:
+        return call.options.timeout is None and call.options.stream_timeout is None
+    return error.http_status != 404 or (call.native is None and call.kept is None)
 
 
 def conceal(error: GatewayError, deployment: Deployment) -> None:

@@ -34,6 +34,10 @@ class CallOptions:
     allowed_params: frozenset[str] = frozenset()
     guardrails: frozenset[str] = frozenset()
 
+    def patience(self, *, stream: bool) -> float | None:
+        """The seconds that the client gives the whole call; None if it does not say."""
+        return self.stream_timeout if stream and self.stream_timeout is not None else self.timeout
+
 
 DEFAULT_OPTIONS = CallOptions()
 
@@ -95,6 +99,10 @@ class Call:
     attempts: list[AttemptRecord] = field(default_factory=list)
     retries: int = 0
     fallbacks: int = 0
+    deadline: float | None = None
+    """When all of it has to be over, retries and fallbacks too; monotonic."""
+    prompt_tokens: int | None = None
+    """The prompt's tokens, or more than it can have, where routing has looked."""
     guardrails: list[str] = field(default_factory=list)
 
     # What the answer adds.

@@ -5,7 +5,7 @@ Whatever cannot work is found here, all of it in one go, and told with the confi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +20,7 @@ from tianji_core.config.report import Severity
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
 from tianji_core.discovery.errors import closest
 from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
+from tianji_core.gateway.compile_router import RouterBuilder
 from tianji_core.gateway.database import named_database
 from tianji_core.gateway.deployments import DeploymentBuilder
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
@@ -27,8 +28,7 @@ from tianji_core.gateway.limits import Limits
 from tianji_core.gateway.named_redis import state_redis
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
-from tianji_core.gateway.router import Router
-from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, SimpleShuffle, Stats
+from tianji_core.routing import Deployment, ModelTable, SimpleShuffle, Stats
 from tianji_core.state import RedisAddressError, State, make_state
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
@@ -77,15 +77,15 @@ class Compiler:
         auth = self._auth_backends()
         aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
         models = ModelTable(deployments, aliases)
-        self._check_aliases(models)
+        routing = RouterBuilder(self, models, strategy)
         self.database = self._database()
         self.state = self._state()
-        if self.problems:
-            raise ConfigError(Report.of(self.problems))
         before = self._predecessor
         stats = before.pipeline.stats if before is not None else Stats(strategy.samples)
-        stats.forget_all_but({d.id for d in deployments})
-        router = Router(models, strategy, stats, self._retries(), self._fallbacks())
+        router = routing.build(stats)
+        if self.problems:
+            raise ConfigError(Report.of(self.problems))
+        routing.take_over(stats)
         pipeline = Pipeline(
             router=router,
             guardrails=guardrails,
@@ -270,36 +270,6 @@ class Compiler:
             before=before.state if before is not None else None,
         )
 
-    # -- settings of the router ----------------------------------------------------------------------------------
-
-    def _retries(self) -> RetryPolicy:
-        router, settings = self.config.router_settings, self.settings
-        return RetryPolicy(
-            num_retries=router.num_retries,
-            retry_after=router.retry_after,
-            initial_delay=settings.initial_retry_delay,
-            max_delay=settings.max_retry_delay,
-            jitter=settings.jitter,
-        )
-
-    def _fallbacks(self) -> Fallbacks:
-        router = self.config.router_settings
-        general = _table(router.fallbacks)
-        if router.default_fallbacks:
-            general.setdefault("*", list(router.default_fallbacks))
-        return Fallbacks(
-            general,
-            _table(router.context_window_fallbacks),
-            _table(router.content_policy_fallbacks),
-            router.max_fallbacks,
-        )
-
-    def _check_aliases(self, models: ModelTable) -> None:
-        for name, (group, _) in models.aliases.items():
-            if group not in models.groups:
-                path = ("router_settings", "model_group_alias", name)
-                self.problem(path, f'no model is called "{group}"', severity="warning")
-
     # -- helpers ---------------------------------------------------------------------------------------------------
 
     def make(
@@ -391,7 +361,3 @@ class Compiler:
         log.debug("plugin refused", exc_info=error)  # the traceback is for `--debug`
         # The error's own text begins with the place already.
         self.problems.append(Problem("error", "plugin", "", "", str(error)))
-
-
-def _table(rows: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, list[Any]]:
-    return {group: list(targets) for row in rows for group, targets in row.items()}

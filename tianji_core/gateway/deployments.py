@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +15,7 @@ from tianji_core.discovery import PluginError
 from tianji_core.gateway.bare_names import provider_of
 from tianji_core.gateway.paths import Step, parse_path
 from tianji_core.routing import Deployment
+from tianji_core.routing.filters import region_of
 from tianji_core.transport import DEFAULT_TIMEOUTS, Timeouts, Transport
 
 if TYPE_CHECKING:
@@ -94,7 +96,12 @@ class DeploymentBuilder:
             weight=params.weight,
             rpm=params.rpm,
             tpm=params.tpm,
+            max_parallel=params.max_parallel_requests,
             order=params.order if params.order is not None else 1,
+            tags=tuple(params.tags),
+            region=region_of(params.model_dump(exclude_unset=True), row.model_info.model_dump(exclude_unset=True)),
+            max_input_tokens=row.model_info.max_input_tokens,
+            cooldown_time=params.cooldown_time,
             params=_showable(params),
             info={**row.model_info.model_dump(exclude_none=True), "id": row.id},
             num_retries=params.num_retries,
@@ -115,6 +122,8 @@ class DeploymentBuilder:
             and (supported is None or "stream_options" in supported),
             shows_usage=general.always_include_stream_usage is True,
             in_pass_through=params.use_in_pass_through,
+            input_cost_per_token=_price(row, "input_cost_per_token"),
+            output_cost_per_token=_price(row, "output_cost_per_token"),
         )
 
     def _with_credential(self, row: Row) -> Row | None:
@@ -195,14 +204,31 @@ class DeploymentBuilder:
         return values, {key: value for key, value in defaults.items() if value is not None}
 
     def _timeouts(self, row: Row) -> tuple[Timeouts, Timeouts]:
-        """Whole answers may take `timeout` in all; of a stream, `stream_timeout` bounds each silence."""
+        """Whole answers may take `timeout` in all; of a stream, `stream_timeout` bounds each silence.
+
+        Time-outs of single phases win there.
+        """
         router, params = self._compiler.config.router_settings, row.litellm_params
+
+        def either(name: str) -> float | None:
+            own: float | None = getattr(params, name)
+            return own if own is not None else getattr(router, name)
+
         total = params.timeout if params.timeout is not None else router.timeout
-        silence = params.stream_timeout if params.stream_timeout is not None else router.stream_timeout
-        plain = Timeouts(first_byte=total, between_chunks=total, total=total)
+        silence = either("stream_timeout")
+        connect, first, between = either("connect_timeout"), either("first_byte_timeout"), either("chunk_timeout")
         if silence is None:
             silence = min(total, DEFAULT_TIMEOUTS.first_byte or total)
-        return plain, Timeouts(first_byte=silence, between_chunks=silence, total=total)
+
+        def phases(usual: float) -> Timeouts:
+            return Timeouts(
+                connect=connect,
+                first_byte=min(first, usual) if first is not None else usual,
+                between_chunks=min(between, total) if between is not None else usual,
+                total=total,
+            )
+
+        return phases(total), phases(silence)
 
     def _path(self, row: Row) -> tuple[str | int, ...]:
         return self._at_path if self._at_path is not None else ("model_list", row.index, "litellm_params")
@@ -212,6 +238,17 @@ class DeploymentBuilder:
         if self._at_path is not None:
             return f"{loaded.where(self._at_path)}: {loaded.spelling(self._at_path)}"
         return f"{loaded.where((*self._path(row), 'model'))}: model_list[{row.index}]"
+
+
+def _price(row: Row, name: str) -> float | None:
+    """What the row itself says of a price."""
+    said = getattr(row.litellm_params, name)
+    said = getattr(row.model_info, name) if said is None else said
+    try:
+        price = float(said)
+    except (TypeError, ValueError):
+        return None
+    return price if 0 <= price < math.inf else None
 
 
 def _showable(params: LitellmParams) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 
 from tianji_core.accounting import count_answer
+from tianji_core.accounting.parts import request_parts
 from tianji_core.api.errors import BadRequestError, GatewayError
 from tianji_core.api.provider import Body, ModelRequest
 from tianji_core.gateway.attempt import model_request
@@ -51,6 +53,19 @@ async def count_prompt(models: ModelTable, call: Call) -> PromptCount:
         if counted is not None:
             return counted
     return await count_here(call, target.upstream_model(target.deployments[0]))
+
+
+async def most_tokens(call: Call, deployments: Sequence[Deployment]) -> int:
+    """The tokens of a call's prompt, for who wants to know whether it fits: counted if that is in doubt, else more than
+    there can be."""
+    least = min((d.max_input_tokens for d in deployments if d.max_input_tokens is not None), default=0)
+    parts = request_parts(call.operation, call.body)
+    most = parts.fixed
+    for text in parts.texts:
+        most += len(text.encode("utf-8", "surrogatepass"))  # no token is less than a byte
+        if most > least:
+            return (await count_here(call, deployments[0].model)).tokens
+    return most
 
 
 async def count_here(call: Call, model: str) -> PromptCount:

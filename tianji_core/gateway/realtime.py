@@ -16,7 +16,6 @@ from tianji_core.accounting.sessions import SessionUsage
 from tianji_core.api.errors import BadGatewayError, BadRequestError, GatewayError, UnsupportedCapabilityError
 from tianji_core.api.http import UpstreamReply
 from tianji_core.api.provider import ModelRequest
-from tianji_core.api.routing import DeploymentStats
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
@@ -191,14 +190,20 @@ class OpeningStats(Stats):
     def __init__(self, stats: Stats) -> None:
         self._real = stats
 
-    def stats(self, deployment_id: str) -> DeploymentStats:
-        return self._real.stats(deployment_id)
+    def began(self, deployment_id: str) -> None:
+        self._real.began(deployment_id)
 
-    def succeeded(self, stats: DeploymentStats, seconds: float, output_tokens: int, first_token: float | None) -> None:
-        self._real.succeeded(stats, first_token if first_token is not None else seconds, 0, first_token)
+    def gave_up(self, deployment_id: str) -> None:
+        self._real.gave_up(deployment_id)
 
-    def failed(self, stats: DeploymentStats, *, timed_out: bool) -> None:
-        self._real.failed(stats, timed_out=timed_out)
+    def failed(self, deployment_id: str, error: GatewayError, *, blames: bool = True) -> None:
+        self._real.failed(deployment_id, error, blames=blames)
+
+    def succeeded(
+        self, deployment_id: str, seconds: float, output_tokens: int, first_token: float | None, tokens: int = 0
+    ) -> None:
+        opening = first_token if first_token is not None else seconds
+        self._real.succeeded(deployment_id, opening, 0, first_token, tokens)
 
 
 class SessionAttempt(Attempt):

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
-from tianji_core.api.errors import BadRequestError, GatewayError, GuardrailBlockedError
-from tianji_core.api.routing import RoutingStrategy
+from tianji_core.api.errors import (
+    BadRequestError,
+    GatewayError,
+    GuardrailBlockedError,
+    RateLimitError,
+)
 from tianji_core.gateway.body import overridden
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
+from tianji_core.gateway.prompt_tokens import most_tokens
 from tianji_core.gateway.reply import Reply, StreamReply
-from tianji_core.routing import Deployment, Fallbacks, ModelTable, RetryPolicy, Stats, Target
+from tianji_core.routing import (
+    Deployment,
+    Fallbacks,
+    ModelTable,
+    RetryBudget,
+    RetryPolicy,
+    Selection,
+    Stats,
+    Target,
+)
 
 
 class Tries(Protocol):
@@ -30,10 +44,15 @@ class Router:
     """What choosing a deployment goes by, compiled from the config."""
 
     models: ModelTable
-    strategy: RoutingStrategy
+    selection: Selection
     stats: Stats
     retries: RetryPolicy
     fallbacks: Fallbacks
+    budget: RetryBudget
+    measured: frozenset[str] = field(default=frozenset())
+    """Groups whose filters want to know how long the prompt is."""
+    patience: float | None = None
+    """Seconds for a call with all its retries and fallbacks, where the client names no time-out."""
 
     def limited_to(
         self, wanted: Callable[[Deployment], bool], refusal: Callable[[str], GatewayError] | None = None
@@ -43,14 +62,20 @@ class Router:
 
     async def run(self, call: Call, tries: Tries) -> Reply | StreamReply:
         """Ask the group that the client named, then its fallbacks."""
+        self.budget.called(call.started)
+        patience = call.options.patience(stream=call.stream)
+        if patience is None:
+            patience = self.patience
+        if patience is not None:
+            call.deadline = call.started + patience
         asked = call.model
+        tried = {asked}
         try:
-            return await self._try_group(call, asked, tries)
+            return await self._try_group(call, asked, tries, asked, tried)
         except GatewayError as error:
             if call.options.disable_fallbacks:
                 raise
             last = error
-        tried = {asked}
         body = call.body
         for fallback in self.fallbacks.after(last, asked, call.options.fallbacks):
             if fallback.model in tried or call.fallbacks >= self.fallbacks.limit:
@@ -60,12 +85,14 @@ class Router:
             call.body = body
             try:
                 if not fallback.overrides:
-                    return await self._try_group(call, fallback.model, tries)
+                    return await self._try_group(call, fallback.model, tries, asked, tried)
                 # Nobody has judged this body yet.
                 call.body = overridden(body, fallback.overrides, call.operation)
                 call.native = None
+                call.prompt_tokens = None
                 await tries.guardrails.before(call)
-                return await tries.guardrails.during(call, self._try_group(call, fallback.model, tries))
+                further = self._try_group(call, fallback.model, tries, asked, tried)
+                return await tries.guardrails.during(call, further)
             except GuardrailBlockedError:
                 raise
             except GatewayError as error:
@@ -76,53 +103,81 @@ class Router:
         finally:
             del last  # or the error, its traceback and this frame, which holds the request, would hold one another
 
-    async def _try_group(self, call: Call, name: str, tries: Tries) -> Reply | StreamReply:
-        """Try the deployments of one group until one answers or the tries are used up."""
+    async def _try_group(self, call: Call, name: str, tries: Tries, asked: str, tried: set[str]) -> Reply | StreamReply:
+        """Try the deployments of one group until one answers or the tries are used up.
+
+        `asked` is the group that the client named, `tried` what was asked so far, this group included.
+        """
         target = self.models.resolve(name)
         if target is None:
             raise BadRequestError(
                 f"Invalid model name passed in model={name}. Call `/v1/models` to view available models for your key."
             )
         call.group = name
-        candidates = everyone = target.deployments
+        everyone: Sequence[Deployment] = target.deployments
         if call.kept is not None:
-            candidates = everyone = tuple(call.kept.best(everyone))
+            everyone = tuple(call.kept.best(everyone))
+        if target.group in self.measured and call.prompt_tokens is None:
+            call.prompt_tokens = await most_tokens(call, everyone)
+        everyone = left = self.selection.eligible(target.group, everyone, call, self.stats)
         failed: set[str] = set()
         refused: set[str] = set()
-        for retry in itertools.count():
-            deployment = self._pick(candidates, call)
+        retry = 0
+        while True:
+            awake = self.selection.awake(left, self.stats)
+            if not awake:
+                if not failed and self._elsewhere(call, asked, tried):
+                    raise self._all_rest(call, left)
+                awake = left  # a group without a way out is asked all the same
+            deployment = self.selection.pick(awake, call, self.stats)
             try:
                 return await tries.attempt(call, target, deployment)
             except GatewayError as error:
-                if retry >= self._tries(call, deployment) or not self.retries.may_retry(error, len(everyone)):
+                delay = None
+                worth = self.retries.tries(
+                    error, target.group, len(everyone), call.options.num_retries, deployment.num_retries
+                )
+                if not worth:
                     raise
                 # The same credential would be refused again; what merely failed is asked again, but last.
                 (failed if error.retryable else refused).add(deployment.id)
                 left = [d for d in everyone if d.id not in refused]
                 if not left:
                     raise
-                fresh = [d for d in left if d.id not in failed]
-                candidates = tuple(fresh or left)
-                delay = self.retries.delay(error, retry, bool(fresh), self.stats.random)
+                fresh = self.selection.awake([d for d in left if d.id not in failed], self.stats)
+                if retry >= worth:
+                    # The tries of this order are used up; the next one has tries of its own.
+                    fresh = [d for d in fresh if d.order > deployment.order]
+                    if not fresh or call.options.disable_fallbacks:
+                        raise
+                    retry = -1
+                if fresh:
+                    left, delay = fresh, 0.0
+                else:
+                    delay = self._pause(call, error, retry, elsewhere=self._elsewhere(call, asked, tried))
+                if delay is None or (call.deadline is not None and time.monotonic() + delay >= call.deadline):
+                    raise
+            retry += 1
             call.retries += 1
             if delay > 0:
                 await asyncio.sleep(delay)
-        raise AssertionError("unreachable")
 
-    def _pick(self, candidates: Sequence[Deployment], call: Call) -> Deployment:
-        """The strategy's choice among the candidates of the lowest `order`; they come sorted by it."""
-        if len(candidates) == 1:
-            return candidates[0]
-        if candidates[-1].order != candidates[0].order:
-            candidates = [d for d in candidates if d.order == candidates[0].order]
-            if len(candidates) == 1:
-                return candidates[0]
-        return cast(Deployment, self.strategy.pick(candidates, call, self.stats))
+    def _pause(self, call: Call, error: GatewayError, retry: int, *, elsewhere: bool) -> float | None:
+        """Seconds until a deployment that has failed is asked again; None if it should not be."""
+        if elsewhere and isinstance(error, RateLimitError):
+            return None
+        delay = self.retries.delay(error, retry, self.stats.random)
+        return delay if delay is not None and self.budget.take(time.monotonic()) else None
 
-    def _tries(self, call: Call, deployment: Deployment) -> int:
-        """Tries after the first: as the request, else the deployment, else the router says."""
-        if call.options.num_retries is not None:
-            return call.options.num_retries
-        if deployment.num_retries is not None:
-            return deployment.num_retries
-        return self.retries.num_retries
+    def _elsewhere(self, call: Call, asked: str, tried: set[str]) -> bool:
+        """Whether some fallback has not been tried yet."""
+        if call.options.disable_fallbacks or call.fallbacks >= self.fallbacks.limit:
+            return False
+        return any(f.model not in tried for f in self.fallbacks.after(None, asked, call.options.fallbacks))
+
+    def _all_rest(self, call: Call, resting: Sequence[Deployment]) -> RateLimitError:
+        seconds = min(self.stats.cooldowns.remaining(d.id) for d in resting)
+        return RateLimitError(
+            f"All deployments of model {call.group!r} rest after failures. Try again in {seconds:.0f} seconds.",
+            retry_after=max(seconds, 1.0),
+        )

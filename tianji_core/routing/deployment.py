@@ -32,8 +32,15 @@ class Deployment:
     weight: float | None = None
     rpm: int | None = None
     tpm: int | None = None
+    max_parallel: int | None = None
+    """Calls at once, in each process."""
     order: int = 1
     tags: tuple[str, ...] = ()
+    region: str | None = None
+    """Where it runs, in the vendor's words and lower case."""
+    max_input_tokens: int | None = None
+    cooldown_time: float | None = None
+    """Seconds that it rests after failures; None for what the router says."""
     info: Mapping[str, Any] = field(default_factory=dict)
     num_retries: int | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -61,6 +68,9 @@ class Deployment:
     """Whether that chunk goes to clients that did not ask for it, too."""
     in_pass_through: bool | None = None
     """Whether its credential is lent to pass-through; None if the row does not say."""
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+    """List prices in US dollars, None where they are not known."""
     _rejected: dict[tuple[str, Operation], frozenset[str]] = field(default_factory=dict, repr=False)
 
     def rejected_params(self, model: str, operation: Operation) -> frozenset[str]:

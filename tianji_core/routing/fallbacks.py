@@ -37,8 +37,10 @@ class Fallbacks:
     content_policy: Table = field(default_factory=dict)
     limit: int = 5
 
-    def after(self, error: GatewayError, group: str, from_client: Sequence[Any] | None = None) -> Iterator[Fallback]:
-        """Where to go on after this error, in order.
+    def after(
+        self, error: GatewayError | None, group: str, from_client: Sequence[Any] | None = None
+    ) -> Iterator[Fallback]:
+        """Where to go on after this error (None for any that says nothing of the request), in order.
 
         The client's own list comes first. A context-window or content-policy error uses its special list where one
         is configured; a group that this list leaves out has no fallback then. What a guardrail refused stays refused.
@@ -51,7 +53,7 @@ class Fallbacks:
             elif isinstance(target, dict) and isinstance(target.get("model"), str):
                 yield Fallback(target["model"], {k: v for k, v in target.items() if k != "model"})
 
-    def _targets(self, error: GatewayError, group: str, from_client: Sequence[Any] | None) -> Sequence[Any]:
+    def _targets(self, error: GatewayError | None, group: str, from_client: Sequence[Any] | None) -> Sequence[Any]:
         if from_client:
             return from_client
         if isinstance(error, ContextWindowExceededError) and self.context_window:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from random import Random
 
+from tianji_core.api.errors import GatewayError
 from tianji_core.api.routing import DeploymentStats
+from tianji_core.routing.cooldown import Cooldowns, is_illness
 
 TIMEOUT_PENALTY = 1000.0
 """Seconds that a time-out counts as among the latency samples."""
@@ -18,34 +20,71 @@ class Stats:
         self.random = random if random is not None else Random()  # noqa: S311 - spreads load, guards nothing
         self._samples = samples
         self._stats: dict[str, DeploymentStats] = {}
+        self.cooldowns = Cooldowns()
 
     @property
     def now(self) -> float:
         return time.monotonic()
 
     def stats(self, deployment_id: str) -> DeploymentStats:
+        """What is known of a deployment; a minute that has begun since begins at nothing."""
         found = self._stats.get(deployment_id)
         if found is None:
             found = self._stats[deployment_id] = DeploymentStats(self._samples)
+        minute = int(time.time()) // 60
+        if found.minute != minute:
+            found.minute = minute
+            found.requests = found.tokens = found.failed = 0
         return found
 
-    def succeeded(self, stats: DeploymentStats, seconds: float, output_tokens: int, first_token: float | None) -> None:
-        """Count a success; `first_token` is given for streams."""
+    def began(self, deployment_id: str) -> None:
+        """Count a try that goes out now. One of the next three has to follow."""
+        stats = self.stats(deployment_id)
+        stats.in_flight += 1
+        stats.requests += 1
+        if self.cooldowns.resting:
+            self.cooldowns.began(deployment_id)
+
+    def succeeded(
+        self, deployment_id: str, seconds: float, output_tokens: int, first_token: float | None, tokens: int = 0
+    ) -> None:
+        """Count a success; `first_token` is given for streams, `tokens` are those of prompt and answer."""
+        stats = self.stats(deployment_id)
+        stats.in_flight -= 1
         stats.successes += 1
+        stats.tokens += tokens
+        stats.failed_in_a_row = 0
         now = time.monotonic()
         if first_token is not None:
             stats.first_token.append((now, first_token))
         stats.latencies.append((now, seconds / output_tokens if output_tokens > 0 else seconds))
+        if self.cooldowns.resting:
+            self.cooldowns.succeeded(deployment_id)
 
-    def failed(self, stats: DeploymentStats, *, timed_out: bool) -> None:
-        """Count a failure; a time-out also weighs on the latency."""
+    def failed(self, deployment_id: str, error: GatewayError, *, blames: bool = True) -> None:
+        """Count a failure; a time-out also weighs on the latency. `blames`: whether it is the deployment's fault."""
+        stats = self.stats(deployment_id)
+        stats.in_flight -= 1
         stats.failures += 1
-        if timed_out:
+        if blames and is_illness(error):
+            stats.failed += 1
+            stats.failed_in_a_row += 1
+            self.cooldowns.failed(deployment_id, stats, error)
+        elif self.cooldowns.resting:
+            self.cooldowns.gave_up(deployment_id)
+        if error.http_status == 408:
             now = time.monotonic()
             stats.latencies.append((now, TIMEOUT_PENALTY))
             stats.first_token.append((now, TIMEOUT_PENALTY))
+
+    def gave_up(self, deployment_id: str) -> None:
+        """A try that nobody waits for any more: it says nothing of the deployment."""
+        self.stats(deployment_id).in_flight -= 1
+        if self.cooldowns.resting:
+            self.cooldowns.gave_up(deployment_id)
 
     def forget_all_but(self, ids: set[str]) -> None:
         """Drop deployments that a reload took out of the config."""
         for identifier in self._stats.keys() - ids:
             del self._stats[identifier]
+        self.cooldowns.forget_all_but(ids)

@@ -38,6 +38,8 @@ class SampleDeployment:
     tpm: int | None = None
     tags: tuple[str, ...] = ()
     info: Mapping[str, Any] = field(default_factory=dict)
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
 
 
 class SampleSnapshot:
@@ -134,7 +136,7 @@ class RoutingStrategyConformance(Conformance, kit=True):
     def test_missing_and_odd_numbers_are_no_trouble(self) -> None:
         odd = [
             SampleDeployment("a", weight=0.0, rpm=0, tpm=0),
-            SampleDeployment("b", weight=1e-9, rpm=1),
+            SampleDeployment("b", weight=1e-9, rpm=1, input_cost_per_token=0.0, output_cost_per_token=1e9),
             SampleDeployment("c", tpm=10**12, tags=("x",), info={"id": "c", "nested": {"a": []}}),
         ]
         stats = {"a": sample_stats([0.0] * 10, [0.0] * 10), "b": sample_stats([1e9]), "c": sample_stats([], [1e-12])}
@@ -184,6 +186,8 @@ def random_scene(seed: int) -> tuple[list[SampleDeployment], SampleSnapshot]:
             weight=dice.choice((None, 0.0, 1.0, 7.5)),
             rpm=dice.choice((None, 1, 600)),
             tpm=dice.choice((None, 100_000)),
+            input_cost_per_token=dice.choice((None, 0.0, 2.5e-6)),
+            output_cost_per_token=dice.choice((None, 0.0, 1e-5)),
         )
         candidates.append(candidate)
         if dice.random() < 0.8:

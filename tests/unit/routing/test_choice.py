@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from random import Random
 
@@ -68,23 +69,48 @@ def test_weights_of_nought(deployment):
     ],
 )
 def test_what_is_tried_again(error, alone, with_others):
-    policy = RetryPolicy()
-    assert policy.may_retry(error("x"), 1) is alone
-    assert policy.may_retry(error("x"), 2) is with_others
+    policy = RetryPolicy(num_retries=3)
+    assert policy.tries(error("x"), "g", 1, None, None) == (3 if alone else 0)
+    assert policy.tries(error("x"), "g", 2, None, None) == (3 if with_others else 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "group", "asked", "own", "tries"),
+    [
+        (errors.RateLimitError, "g", None, None, 7),
+        (errors.RateLimitError, "other", None, None, 4),
+        (errors.RateLimitError, "g", 1, None, 1),
+        (errors.RateLimitError, "g", 0, 9, 0),
+        (errors.RateLimitError, "g", None, 9, 7),
+        (errors.InternalServerError, "g", None, None, 0),
+        (errors.BadGatewayError, "g", None, None, 0),  # the nearest class that is named
+        (errors.BadRequestError, "g", None, None, 1),
+        (errors.ContextWindowExceededError, "g", None, None, 1),
+        (errors.GuardrailBlockedError, "g", None, None, 0),
+        (errors.NotFoundError, "g", None, None, 0),
+        (errors.RequestTimeoutError, "g", None, 9, 9),
+        (errors.RequestTimeoutError, "g", None, None, 2),
+    ],
+)
+def test_policies(error, group, asked, own, tries):
+    policy = RetryPolicy(
+        by_error={errors.RateLimitError: 4, errors.BadRequestError: 1, errors.InternalServerError: 0},
+        by_group={"g": {errors.RateLimitError: 7}},
+    )
+    assert policy.tries(error("x"), group, 1, asked, own) == tries
 
 
 def test_pauses():
     policy = RetryPolicy(jitter=0.0)
     error = errors.InternalServerError("x")
-    assert [policy.delay(error, i, False, Random(1)) for i in range(6)] == [0.5, 1, 2, 4, 8, 8]
-    assert policy.delay(error, 10**9, False, Random(1)) == 8
-    assert policy.delay(error, 0, True, Random(1)) == 0
-    assert RetryPolicy(retry_after=3, jitter=0).delay(error, 0, False, Random(1)) == 3
-    assert RetryPolicy(retry_after=30, jitter=0).delay(error, 0, False, Random(1)) == 30
-    for asked, waited in ((2.5, 2.5), (60, 60), (61, 0.5), (0, 0.5), (None, 0.5), (-5, 0.5)):
+    assert [policy.delay(error, i, Random(1)) for i in range(6)] == [0.5, 1, 2, 4, 8, 8]
+    assert policy.delay(error, 10**9, Random(1)) == 8
+    assert RetryPolicy(retry_after=3, jitter=0).delay(error, 0, Random(1)) == 3
+    assert RetryPolicy(retry_after=30, jitter=0).delay(error, 0, Random(1)) == 30
+    for asked, waited in ((2.5, 2.5), (60, 60), (61, None), (0, 0.5), (None, 0.5), (-5, 0.5)):
         limited = errors.RateLimitError("x", retry_after=asked)
-        assert policy.delay(limited, 0, False, Random(1)) == waited
-    jittered = {RetryPolicy().delay(error, 0, False, Random(seed)) for seed in range(50)}
+        assert policy.delay(limited, 0, Random(1)) == waited
+    jittered = {RetryPolicy().delay(error, 0, Random(seed)) for seed in range(50)}
     assert len(jittered) > 40
     assert all(0.5 <= delay <= 1.25 for delay in jittered)
 
@@ -145,16 +171,47 @@ def test_stats():
     stats = Stats(samples=3)
     seen = stats.stats("a")
     assert stats.stats("a") is seen
-    stats.succeeded(seen, 2.0, 4, None)
-    stats.succeeded(seen, 2.0, 0, 0.5)
-    stats.failed(seen, timed_out=False)
-    stats.failed(seen, timed_out=True)
-    assert (seen.successes, seen.failures) == (2, 2)
+    for _ in range(4):
+        stats.began("a")
+    assert (seen.in_flight, seen.requests) == (4, 4)
+    stats.succeeded("a", 2.0, 4, None, 30)
+    stats.succeeded("a", 2.0, 0, 0.5)
+    stats.failed("a", errors.InternalServerError("x"))
+    stats.failed("a", errors.RequestTimeoutError("x"))
+    assert (seen.in_flight, seen.successes, seen.failures, seen.tokens) == (0, 2, 2, 30)
+    assert (seen.failed, seen.failed_in_a_row) == (2, 2)
     assert [value for _, value in seen.latencies] == [0.5, 2.0, 1000.0]
     assert [value for _, value in seen.first_token] == [0.5, 1000.0]
     for _ in range(10):
-        stats.succeeded(seen, 1.0, 1, None)
+        stats.began("a")
+        stats.succeeded("a", 1.0, 1, None)
     assert len(seen.latencies) == 3
+    assert (seen.failed, seen.failed_in_a_row) == (2, 0)
+    stats.began("a")
+    stats.gave_up("a")
+    assert seen.in_flight == 0
     stats.stats("b")
     stats.forget_all_but({"b"})
     assert stats.stats("a") is not seen
+
+
+def test_what_says_nothing_of_the_deployment():
+    stats = Stats()
+    for error, blames in (
+        (errors.BadRequestError("x"), True),
+        (errors.UnprocessableEntityError("x"), True),
+        (errors.InternalServerError("x"), False),
+    ):
+        stats.began("a")
+        stats.failed("a", error, blames=blames)
+    assert (stats.stats("a").failures, stats.stats("a").failed) == (3, 0)
+
+
+def test_a_minute_begins_at_nothing(monkeypatch):
+    stats = Stats()
+    stats.began("a")
+    stats.succeeded("a", 1.0, 5, None, 9)
+    later = time.time() + 60
+    monkeypatch.setattr("tianji_core.routing.stats.time.time", lambda: later)
+    seen = stats.stats("a")
+    assert (seen.requests, seen.tokens, seen.failed, seen.successes) == (0, 0, 0, 1)

@@ -47,7 +47,6 @@ LITELLM_PARAMS = {
 }
 
 MODEL_INFO = {
-    "team_id": "The team that owns this model.",
     "team_public_model_name": "The name that team uses.",
     "health_check_*": "How this deployment's health is checked.",
     "disable_background_health_check": "Leave it out of health checks.",
@@ -56,7 +55,6 @@ MODEL_INFO = {
     "cooldown_time": "How long it rests.",
     "enable_tag_filtering": "Routing by tag in this group.",
     "allow_fail_open": "Use it although no tag fits.",
-    "blocked": "Take it out of use.",
     "discoverable": "Whether it is listed.",
     "access_windows": "Hours of use.",
     "supported_environments": "Environments it is offered in.",
@@ -78,7 +76,6 @@ ROUTER_SETTINGS = {
     "default_max_parallel_requests": "Calls at once for each deployment.",
     "default_priority": "Priority of a call.",
     "polling_interval": "Pause of the priority queue.",
-    "model_group_retry_policy": "Retries by kind of error, for each model group.",
     "routing_groups": "Strategies by group of models.",
     "enable_weighted_failover": "Try the group's other deployments by weight.",
     "enable_health_check_routing": "Skip deployments that fail health checks.",

@@ -48,6 +48,8 @@ class LitellmSettings(Block):
     default_fallbacks: Names = key([], "As in router_settings, which wins.", usage="B")
     context_window_fallbacks: Fallbacks = key([], "As in router_settings, which wins.", usage="B")
     content_policy_fallbacks: Fallbacks = key([], "As in router_settings, which wins.", usage="B")
+    allowed_fails: Whole | None = key(None, "As in router_settings, which wins.", usage="B")
+    cooldown_time: Seconds = key(5.0, "As in router_settings, which wins.", usage="C")
     turn_off_message_logging: Flag = key(False, "Keep prompts and answers out of callbacks.", usage="B")
     set_verbose: Flag = key(False, "Log in detail.", usage="B")
     json_logs: Flag = key(False, "Log lines as JSON.", usage="B")
@@ -63,7 +65,6 @@ class LitellmSettings(Block):
 
     cache = later(False, "Answer repeated requests from a cache.", kind="true or false")
     cache_params: CacheParams = key({}, "Options of the cache.", honoured=False, usage="B", kind="block")
-    allowed_fails = later(None, "As in router_settings.", kind="integer")
     log_raw_request_response = later(False, "Log what goes over the wire.", kind="true or false")
     max_budget = later(0, "Money the whole gateway may spend.", kind="number", noop=(0, 0.0))
     budget_duration = later(None, "Time span of max_budget.", kind="text")

@@ -102,11 +102,20 @@ class LitellmParams(Block):
         usage="C",
         default_text="lent",
     )
+    max_parallel_requests: Whole | None = key(None, "Calls at once, in each process.", usage="B")
+    cooldown_time: Seconds | None = key(
+        None, "How long it rests after failures; 0 for not at all.", usage="B", default_text="router_settings"
+    )
+    tags: Names = key([], "Tags that callers reach it by.", usage="B")
+    connect_timeout: Seconds | None = key(None, "Time to connect.", usage="ours", default_text="router_settings")
+    first_byte_timeout: Seconds | None = key(
+        None, "Time until the answer begins.", usage="ours", default_text="router_settings"
+    )
+    chunk_timeout: Seconds | None = key(
+        None, "Longest silence inside the answer.", usage="ours", default_text="router_settings"
+    )
     mock_response: Any = key(None, "Answer with this and call nobody.", usage="B", kind="text")
 
-    max_parallel_requests = later(None, "Calls at once.", kind="integer")
-    cooldown_time = later(None, "Rest after failures.", kind="seconds", noop=(0,))
-    tags = later(None, "For routing by tag.", kind="list of names")
     input_cost_per_token = later(None, "Price of a prompt token.", kind="number")
     output_cost_per_token = later(None, "Price of an answer token.", kind="number")
     input_cost_per_second = later(None, "Price of a second.", kind="number")
@@ -173,6 +182,11 @@ class ModelInfo(Block):
         None, "The model that a deployment's name hides (Azure): its parameters hold.", usage="B"
     )
 
+    team_id: Text | None = key(None, "The team that owns this deployment: nobody else gets it.", usage="C")
+    blocked: Flag = key(False, "Take the deployment out of use.", usage="C")
+    region: Text | None = key(
+        None, "Where it runs, for callers confined to a region.", usage="ours", default_text="the vendor's setting"
+    )
     access_groups = later(None, "Group names that keys and teams may be given.", kind="list of names")
     input_cost_per_token = later(None, "Price of a prompt token.", kind="number")
     output_cost_per_token = later(None, "Price of an answer token.", kind="number")

@@ -23,6 +23,8 @@ INHERITED = {
     "default_fallbacks": "default_fallbacks",
     "context_window_fallbacks": "context_window_fallbacks",
     "content_policy_fallbacks": "content_policy_fallbacks",
+    "allowed_fails": "allowed_fails",
+    "cooldown_time": "cooldown_time",
 }
 
 

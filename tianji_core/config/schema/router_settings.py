@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, key, later
-from tianji_core.config.schema.types import AnyMap, Before, Flag, Kind, Names, Seconds, SecretText, Text, Whole, wrong
+from tianji_core.config.schema.types import (
+    AnyMap,
+    Before,
+    Flag,
+    Kind,
+    Names,
+    Number,
+    Seconds,
+    SecretText,
+    Text,
+    Whole,
+    wrong,
+)
 
 FALLBACKS = "list of {model: [models]}"
 
@@ -54,8 +66,8 @@ class RouterSettings(Block):
     routing_strategy: Text = key("simple-shuffle", "How one deployment of a group is picked.")
     routing_strategy_args: AnyMap = key({}, "Options of the strategy.", usage="B")
     num_retries: Whole = key(2, "Further tries after a failure.")
-    timeout: Seconds = key(6000.0, "Time for a call.")
-    stream_timeout: Seconds | None = key(None, "Time for a streamed call.", usage="B", default_text="timeout")
+    timeout: Seconds = key(6000.0, "Time for one try.")
+    stream_timeout: Seconds | None = key(None, "Time for a streamed one.", usage="B", default_text="timeout")
     retry_after: Seconds = key(0.0, "Shortest pause before a retry.", usage="B")
     fallbacks: Fallbacks = key([], "Where to go when a model group fails.")
     default_fallbacks: Names = key([], "Where to go when a group without fallbacks of its own fails.", usage="B")
@@ -74,12 +86,37 @@ class RouterSettings(Block):
     redis_password: SecretText | None = key(None, "Password of Redis.")
     redis_url: SecretText | None = key(None, "Address of Redis, instead of host and port.", usage="B")
     redis_db: Whole | None = key(None, "Number of the Redis database.", usage="B", default_text="0")
-    disable_cooldowns = later(False, "Let no deployment rest.", kind="true or false", usage="C", noop=(True,))
-    allowed_fails = later(3, "Failures before a deployment rests.", kind="integer", noop=(None,))
-    allowed_fails_policy = later(None, "Failures before it rests, by kind of error.", kind="map")
-    cooldown_time = later(5, "How long it rests.", kind="seconds", noop=(0,))
-    retry_policy = later(None, "Retries by kind of error.", kind="map")
-    enable_pre_call_checks = later(False, "Skip deployments a prompt does not fit.", kind="true or false")
+    total_timeout: Seconds | None = key(
+        None, "Time for a call with all its retries and fallbacks.", usage="ours", default_text="no limit"
+    )
+    connect_timeout: Seconds = key(5.0, "Time to connect to a vendor.", usage="ours")
+    first_byte_timeout: Seconds | None = key(
+        None, "Time until an answer begins.", usage="ours", default_text="as stream_timeout and timeout"
+    )
+    chunk_timeout: Seconds | None = key(
+        None, "Longest silence inside an answer.", usage="ours", default_text="as stream_timeout and timeout"
+    )
+    retry_policy: AnyMap = key({}, "Further tries by kind of error, `RateLimitErrorRetries: 3`.", usage="B")
+    model_group_retry_policy: AnyMap = key({}, "The same for single model groups.", usage="C")
+    retry_budget: Number = key(
+        0.2, "Share of the live calls that retries at failing deployments may add; 1 for no limit.", usage="ours"
+    )
+    disable_cooldowns: Flag = key(False, "Let no deployment rest.", usage="C")
+    allowed_fails: Whole | None = key(
+        None,
+        "Failures within cooldown_time before a deployment rests.",
+        usage="B",
+        default_text="5 in a row, or more than half of a minute's",
+    )
+    allowed_fails_policy: AnyMap = key({}, "The same by kind of error, `RateLimitErrorAllowedFails: 100`.", usage="B")
+    cooldown_time: Seconds = key(5.0, "How long a deployment rests after failures.", usage="B")
+    enable_pre_call_checks: Flag = key(
+        False, "Skip deployments that a prompt does not fit, or whose rpm or tpm is used up.", usage="B"
+    )
+    enable_tag_filtering: Flag = key(False, "Routing by tag.", usage="B")
+    tag_filtering_match_any: Flag = key(True, "One common tag is enough.", usage="B")
+    tag_routing_prefix: str = key("", "Prefix of the tags that route.", usage="B")
+
     optional_pre_call_checks = later(
         None,
         "Further checks by name. Those of Responses and encrypted content are always made.",
@@ -93,7 +130,4 @@ class RouterSettings(Block):
             ["encrypted_content_affinity", "responses_api_deployment_check"],
         ),
     )
-    enable_tag_filtering = later(False, "Routing by tag.", kind="true or false")
-    tag_filtering_match_any = later(True, "One common tag is enough.", kind="true or false")
-    tag_routing_prefix = later("", "Prefix of routing tags.", kind="text")
     provider_budget_config = later(None, "Money by provider.", kind="map", noop=(None, {}))

@@ -1,0 +1,168 @@
+"""From `router_settings` to a router: which filters a group needs, when a deployment rests, what is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tianji_core.api.routing import RoutingStrategy
+from tianji_core.discovery.errors import closest
+from tianji_core.gateway.router import Router
+from tianji_core.routing import (
+    CooldownRules,
+    Deployment,
+    Fallbacks,
+    ModelTable,
+    RetryBudget,
+    RetryPolicy,
+    Selection,
+    Stats,
+)
+from tianji_core.routing.by_error import NAMES, ByError
+from tianji_core.routing.filters import (
+    AccessFilter,
+    BlockedFilter,
+    ContextFilter,
+    Filter,
+    LimitFilter,
+    ParallelFilter,
+    RegionFilter,
+    ResponseFormatFilter,
+    TagFilter,
+)
+
+if TYPE_CHECKING:
+    from tianji_core.gateway.compile import Compiler, KeyPath
+
+
+class RouterBuilder:
+    """Builds the router of one config; problems go to the compiler."""
+
+    def __init__(self, compiler: Compiler, models: ModelTable, strategy: RoutingStrategy) -> None:
+        self._compiler = compiler
+        self._router = compiler.config.router_settings
+        self._models = models
+        self._strategy = strategy
+        self._cooldown_rules = CooldownRules()
+
+    def build(self, stats: Stats) -> Router:
+        """The router, going on with what was seen of the deployments so far."""
+        self._check_aliases()
+        fallbacks = self._fallbacks()
+        self._cooldown_rules = self._cooldowns(fallbacks)
+        filters = {group: self._filters(rows) for group, rows in self._models.groups.items()}
+        return Router(
+            models=self._models,
+            selection=Selection(self._strategy, {group: found for group, found in filters.items() if found}),
+            stats=stats,
+            retries=self._retries(),
+            fallbacks=fallbacks,
+            budget=RetryBudget(self._router.retry_budget),
+            measured=frozenset(
+                group for group, found in filters.items() if any(isinstance(f, ContextFilter) for f in found)
+            ),
+            patience=self._router.total_timeout,
+        )
+
+    def take_over(self, stats: Stats) -> None:
+        """Have the deployments watched by the rules of this config, now that it is sure to come into force."""
+        stats.cooldowns.rules = self._cooldown_rules
+        stats.forget_all_but({d.id for d in self._models.deployments})
+
+    def _filters(self, rows: Sequence[Deployment]) -> tuple[Filter, ...]:
+        """What has to be asked for the calls of a group; nothing for most."""
+        router, found = self._router, list[Filter]()
+        if any(d.info.get("blocked") for d in rows):
+            found.append(BlockedFilter())
+        if any(d.info.get("team_id") for d in rows):
+            found.append(AccessFilter())
+        if any(d.region for d in rows):
+            found.append(RegionFilter())
+        if router.enable_pre_call_checks:
+            if any(d.max_input_tokens for d in rows):
+                found.append(ContextFilter())
+            if len(rows) > 1:
+                found.append(ResponseFormatFilter())
+        if router.enable_tag_filtering and any(d.tags for d in rows):
+            found.append(TagFilter(match_any=router.tag_filtering_match_any, prefix=router.tag_routing_prefix))
+        limited = router.enable_pre_call_checks or self._strategy.respects_limits
+        if limited and any(d.rpm is not None or d.tpm is not None for d in rows):
+            found.append(LimitFilter())
+        if any(d.max_parallel is not None for d in rows):
+            found.append(ParallelFilter())
+        return tuple(found)
+
+    def _cooldowns(self, fallbacks: Fallbacks) -> CooldownRules:
+        router, groups = self._router, self._models.groups
+        peers = {d.id: tuple(o.id for o in rows if o is not d) for rows in groups.values() for d in rows}
+        return CooldownRules(
+            enabled=not router.disable_cooldowns,
+            seconds=router.cooldown_time,
+            own_seconds={d.id: d.cooldown_time for d in self._models.deployments if d.cooldown_time is not None},
+            allowed_fails=router.allowed_fails,
+            allowed_by_error=self._by_error(("allowed_fails_policy",), router.allowed_fails_policy, "AllowedFails"),
+            peers=peers,
+            with_fallback=frozenset(
+                d.id
+                for name, rows in groups.items()
+                if any(f.model != name for f in fallbacks.after(None, name))
+                for d in rows
+            ),
+        )
+
+    def _retries(self) -> RetryPolicy:
+        router, settings = self._router, self._compiler.settings
+        groups = {}
+        for group, policy in router.model_group_retry_policy.items():
+            path = ("model_group_retry_policy", group)
+            groups[group] = self._by_error(path, policy if isinstance(policy, dict) else {}, "Retries")
+            if group not in self._models.groups:
+                self._warn(path, f'no model is called "{group}"')
+        return RetryPolicy(
+            num_retries=router.num_retries,
+            retry_after=router.retry_after,
+            initial_delay=settings.initial_retry_delay,
+            max_delay=settings.max_retry_delay,
+            jitter=settings.jitter,
+            by_error=self._by_error(("retry_policy",), router.retry_policy, "Retries"),
+            by_group=groups,
+        )
+
+    def _by_error(self, path: tuple[str, ...], values: Mapping[str, Any], suffix: str) -> ByError:
+        """A policy's numbers by class of error; what it names wrongly is told."""
+        known, found = {name + suffix: kind for name, kind in NAMES.items()}, {}
+        for key, value in values.items():
+            kind = known.get(key)
+            if kind is None:
+                close = closest(key, known, 1)
+                self._warn((*path, key), "unknown key", f'Did you mean "{close[0]}"?' if close else None)
+            elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                self._compiler.problem(("router_settings", *path, key), "must be a whole number")
+            else:
+                found[kind] = value
+        return found
+
+    def _fallbacks(self) -> Fallbacks:
+        router = self._router
+        general = _table(router.fallbacks)
+        if router.default_fallbacks:
+            general.setdefault("*", list(router.default_fallbacks))
+        return Fallbacks(
+            general,
+            _table(router.context_window_fallbacks),
+            _table(router.content_policy_fallbacks),
+            router.max_fallbacks,
+        )
+
+    def _check_aliases(self) -> None:
+        for name, (group, _) in self._models.aliases.items():
+            if group not in self._models.groups:
+                self._warn(("model_group_alias", name), f'no model is called "{group}"')
+
+    def _warn(self, path: KeyPath, message: str, hint: str | None = None) -> None:
+        kind = "unknown-key" if message == "unknown key" else "plugin"
+        self._compiler.problem(("router_settings", *path), message, hint, severity="warning", kind=kind)
+
+
+def _table(rows: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, list[Any]]:
+    return {group: list(targets) for row in rows for group, targets in row.items()}
