@@ -220,16 +220,18 @@ def test_fallbacks_in_order(groups):
     answer, asked, _ = groups(answers, {"fallbacks": [{"a": ["b", "c", "d"]}]})
     assert answer.status == 200
     assert asked == ["a", "b", "c"]
-    assert answer.json()["model"] == "a"
+    assert answer.json()["model"] == "sample-model"  # what has stepped in says its own name
     assert answer.headers["x-litellm-attempted-fallbacks"] == "2"
     assert answer.headers["x-litellm-model-group"] == "c"
 
 
-def test_the_last_error_is_told(groups):
-    answer, asked, _ = groups({"a": FAIL, "b": Answer.error(503, "B is ill.")}, {"fallbacks": [{"a": ["b"]}]})
+def test_the_error_of_the_group_that_was_asked_is_told(groups):
+    answers = {"a": Answer.error(503, "A is ill."), "b": Answer.error(401, "B has no key.")}
+    answer, asked, _ = groups(answers, {"fallbacks": [{"a": ["b"]}]})
     assert answer.status == 503
-    assert answer.error["message"] == "B is ill."
+    assert answer.error["message"] == "A is ill."
     assert asked == ["a", "b"]
+    assert answer.headers["x-litellm-attempted-fallbacks"] == "1"
 
 
 def test_defaults_limits_and_loops(groups):
@@ -284,7 +286,7 @@ def test_a_stream_falls_back_before_its_first_chunk_only(groups):
     answer, asked, _ = groups({"a": dead, "b": Answer.chat_stream("from b")}, router, stream=True)
     assert asked == ["a", "b"]
     assert answer.text() == "from b"
-    assert {c["model"] for c in answer.chunks()} == {"a"}
+    assert {c["model"] for c in answer.chunks()} == {"up-1"}
     begun = Answer.sse({"choices": [{"index": 0, "delta": {"content": "x"}}]}, done=False)
     answer, asked, _ = groups({"a": begun, "b": Answer.chat_stream("from b")}, router, stream=True)
     assert asked == ["a"]

@@ -317,11 +317,13 @@ class Attempt:
             return await self._pass_on(source, getattr(source, "headers", Headers()))
         transform: StreamTransform | None = None
         if not reshapes and not local:
-            transform = relay_for(provider, request, call.model, wants_usage=call.wants_usage, keep=self._keep)
+            transform = relay_for(
+                provider, request, call.answering_model, wants_usage=call.wants_usage, keep=self._keep
+            )
         if transform is None:
             transform = Translation(
                 mock_decoder() if local else provider.stream_decoder(request),
-                call.model,
+                call.answering_model,
                 wants_usage=call.wants_usage,
                 keep=self._keep,
                 created=int(call.started_at),

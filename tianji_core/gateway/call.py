@@ -121,6 +121,11 @@ class Call:
         options = self.body.get("stream_options")
         return isinstance(options, dict) and options.get("include_usage") is True
 
+    @property
+    def answering_model(self) -> str:
+        """What an answer calls its model: the name that was asked for; after a fallback the model that stepped in."""
+        return self.model if not self.fallbacks else self.upstream_model or self.model
+
     def header(self, name: bytes) -> str | None:
         """A client header field, as text."""
         value = self.headers.get(name)

@@ -116,7 +116,7 @@ class NativeAttempt(Attempt):
             raise BadGatewayError("The provider's answer is not a JSON object.")
         call.usage = surface.native_usage(answer) or {}
         if "model" in answer:
-            answer["model"] = call.model
+            answer["model"] = call.answering_model
         keep = self._keep and answer.get("status") not in _UNDER_WAY
         chat = self._parse(request, reply, translates=True, reshapes=False) if keep else {}
         return Reply(chat if isinstance(chat, dict) else {}, native=answer)
@@ -131,7 +131,9 @@ class NativeAttempt(Attempt):
         provider = self._deployment.provider
         decoder = provider.stream_decoder(request) if self._keep else None
         unwrapper = provider.unwrap_native(surface.name, request)
-        transform = NativeRelay(surface.native_stream(self._call.model), provider, request, decoder, unwrapper)
+        transform = NativeRelay(
+            surface.native_stream(self._call.answering_model), provider, request, decoder, unwrapper
+        )
         reply = StreamReply(self._call, response, transform)
         reply.native = True
         return await self._begun(reply)

@@ -114,7 +114,10 @@ class Pipeline:
         )
         reply = await attempt.run(model)
         if isinstance(reply, Reply) and call.operation in _NAMES_MODEL:
-            reply.body["model"] = call.model
+            if not call.fallbacks:
+                reply.body["model"] = call.model
+            else:  # the client is to see that another model has stepped in
+                reply.body.setdefault("model", call.answering_model)
         return reply
 
     # -- the end of a call ---------------------------------------------------------------------------------------

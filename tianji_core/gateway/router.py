@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tianji_core.api.errors import (
+    AuthenticationError,
     BadRequestError,
     GatewayError,
     GuardrailBlockedError,
+    PermissionDeniedError,
     RateLimitError,
 )
 from tianji_core.gateway.body import overridden
@@ -29,6 +31,9 @@ from tianji_core.routing import (
     Stats,
     Target,
 )
+from tianji_core.telemetry import get_logger
+
+log = get_logger("tianji.calls")
 
 
 class Tries(Protocol):
@@ -61,7 +66,10 @@ class Router:
         return replace(self, models=self.models.only(wanted, refusal))
 
     async def run(self, call: Call, tries: Tries) -> Reply | StreamReply:
-        """Ask the group that the client named, then its fallbacks."""
+        """Ask the group that the client named, then its fallbacks.
+
+        Raises what the group itself failed with if they all fail: it is the one that the client knows.
+        """
         self.budget.called(call.started)
         patience = call.options.patience(stream=call.stream)
         if patience is None:
@@ -75,9 +83,9 @@ class Router:
         except GatewayError as error:
             if call.options.disable_fallbacks:
                 raise
-            last = error
+            first = error
         body = call.body
-        for fallback in self.fallbacks.after(last, asked, call.options.fallbacks):
+        for fallback in self.fallbacks.after(first, asked, call.options.fallbacks):
             if fallback.model in tried or call.fallbacks >= self.fallbacks.limit:
                 continue
             tried.add(fallback.model)
@@ -96,12 +104,12 @@ class Router:
             except GuardrailBlockedError:
                 raise
             except GatewayError as error:
-                last = error
+                log.info("fallback failed", call_id=call.id, model=fallback.model, error=type(error).__name__)
         call.body = body
         try:
-            raise last
+            raise first
         finally:
-            del last  # or the error, its traceback and this frame, which holds the request, would hold one another
+            del first  # or the error, its traceback and this frame, which holds the request, would hold one another
 
     async def _try_group(self, call: Call, name: str, tries: Tries, asked: str, tried: set[str]) -> Reply | StreamReply:
         """Try the deployments of one group until one answers or the tries are used up.
@@ -133,26 +141,27 @@ class Router:
             try:
                 return await tries.attempt(call, target, deployment)
             except GatewayError as error:
-                delay = None
+                if call.deadline is not None and time.monotonic() >= call.deadline:
+                    raise
+                # The same credential would be refused again; what merely failed is asked again, but last.
+                credential = isinstance(error, (AuthenticationError, PermissionDeniedError)) and len(everyone) > 1
+                (refused if credential else failed).add(deployment.id)
+                left = [d for d in everyone if d.id not in refused]
+                fresh = self.selection.awake([d for d in left if d.id not in failed], self.stats)
                 worth = self.retries.tries(
                     error, target.group, len(everyone), call.options.num_retries, deployment.num_retries
                 )
-                if not worth:
-                    raise
-                # The same credential would be refused again; what merely failed is asked again, but last.
-                (failed if error.retryable else refused).add(deployment.id)
-                left = [d for d in everyone if d.id not in refused]
-                if not left:
-                    raise
-                fresh = self.selection.awake([d for d in left if d.id not in failed], self.stats)
-                if retry >= worth:
-                    # The tries of this order are used up; the next one has tries of its own.
-                    fresh = [d for d in fresh if d.order > deployment.order]
-                    if not fresh or call.options.disable_fallbacks:
+                if not left or retry >= worth:
+                    # What this order could do is done; the next one is a fallback, with tries of its own.
+                    left = [d for d in fresh if d.order > deployment.order]
+                    if not left or call.options.disable_fallbacks or not self.fallbacks.allow(error):
                         raise
-                    retry = -1
+                    retry = 0
+                    call.fallbacks += 1
+                    continue
+                delay: float | None = 0.0
                 if fresh:
-                    left, delay = fresh, 0.0
+                    left = fresh
                 else:
                     delay = self._pause(call, error, retry, elsewhere=self._elsewhere(call, asked, tried))
                 if delay is None or (call.deadline is not None and time.monotonic() + delay >= call.deadline):

@@ -37,6 +37,11 @@ class Fallbacks:
     content_policy: Table = field(default_factory=dict)
     limit: int = 5
 
+    @staticmethod
+    def allow(error: GatewayError) -> bool:
+        """Whether a call may go on elsewhere after this error at all."""
+        return not isinstance(error, (GuardrailBlockedError, UnsupportedParamsError, UnsupportedCapabilityError))
+
     def after(
         self, error: GatewayError | None, group: str, from_client: Sequence[Any] | None = None
     ) -> Iterator[Fallback]:
@@ -45,7 +50,7 @@ class Fallbacks:
         The client's own list comes first. A context-window or content-policy error uses its special list where one
         is configured; a group that this list leaves out has no fallback then. What a guardrail refused stays refused.
         """
-        if isinstance(error, (GuardrailBlockedError, UnsupportedParamsError, UnsupportedCapabilityError)):
+        if error is not None and not self.allow(error):
             return
         for target in self._targets(error, group, from_client)[: self.limit]:
             if isinstance(target, str):

@@ -124,6 +124,9 @@ class HeaderWriter:
         """The fields of a failed call, with `retry-after` where the error knows one."""
         if call is not None:
             fields = [(self._call_id, call.id.encode()), self._version, NOSNIFF]
+            if call.attempts:
+                fields.append((self._retries, b"%d" % call.retries))
+                fields.append((self._fallbacks, b"%d" % call.fallbacks))
         else:
             fields = [self._version, NOSNIFF]
         if call is not None and call.guardrails:

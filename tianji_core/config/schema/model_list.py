@@ -183,7 +183,7 @@ class ModelInfo(Block):
     )
 
     team_id: Text | None = key(None, "The team that owns this deployment: nobody else gets it.", usage="C")
-    blocked: Flag = key(False, "Take the deployment out of use.", usage="C")
+    blocked: Flag | None = key(None, "Take the deployment out of use.", usage="C", default_text="false")
     region: Text | None = key(
         None, "Where it runs, for callers confined to a region.", usage="ours", default_text="the vendor's setting"
     )
