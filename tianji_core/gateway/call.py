@@ -14,6 +14,8 @@ from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.cache.cache import Storing
+    from tianji_core.gateway.cache.embeddings import Embedding
     from tianji_core.gateway.objects.prompts import PromptFiles
     from tianji_core.routing import Deployment
     from tianji_core.translate.surfaces.contract import Surface
@@ -108,6 +110,12 @@ class Call:
     # What the answer adds.
     usage: Mapping[str, Any] | None = None
     usage_source: UsageSource = "vendor"
+    cache_hit: bool = False
+    """Whether no vendor was asked: the answer came from a cache."""
+    cache_key: str | None = None
+    """Under which the response cache has the answer, or may come to have it."""
+    storing: Storing | Embedding | None = None
+    """What puts the answer into the response cache once the call has ended well."""
     cost: float | None = None
     response: Body | None = None
     first_chunk_at: float | None = None

@@ -36,6 +36,7 @@ from tianji_core.telemetry.dispatcher import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.cache import ResponseCache
     from tianji_core.gateway.gateway import Gateway
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.vendor_rows import VendorRows
@@ -60,7 +61,7 @@ class Compiler:
         self.database: Database | None = None
         self.passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         """What pass-through is made of."""
-        self._predecessor = predecessor
+        self.predecessor = predecessor
         register_builtins(registry)
 
     def run(self) -> tuple[Pipeline, tuple[AuthBackend, ...], tuple[Transport, ...]]:
@@ -80,7 +81,8 @@ class Compiler:
         routing = RouterBuilder(self, models, strategy)
         self.database = self._database()
         self.state = self._state()
-        before = self._predecessor
+        cache = self._cache(models, deployments)
+        before = self.predecessor
         stats = before.pipeline.stats if before is not None else Stats(strategy.samples)
         router = routing.build(stats)
         if self.problems:
@@ -90,6 +92,7 @@ class Compiler:
             router=router,
             guardrails=guardrails,
             callbacks=callbacks,
+            cache=cache,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
             counts_tokens=not self.config.litellm_settings.disable_token_counter,
@@ -262,13 +265,20 @@ class Compiler:
             address = state_redis(self.config, self.settings)
         except RedisAddressError as error:
             self.problem(("router_settings",), str(error))
-        before, settings = self._predecessor, self.settings
+        before, settings = self.predecessor, self.settings
         return make_state(
             address,
             replicas=settings.replicas,
             timeout=settings.redis_timeout,
             before=before.state if before is not None else None,
         )
+
+    def _cache(self, models: ModelTable, deployments: list[Deployment]) -> ResponseCache | None:
+        if not self.config.litellm_settings.cache:
+            return None
+        from tianji_core.gateway.compile_cache import build_cache
+
+        return build_cache(self, models, deployments)
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 

@@ -165,6 +165,8 @@ class Gateway:
     async def start(self) -> None:
         """Start what runs beside the calls; needs a running loop."""
         await self.state.start()
+        if self.pipeline.cache is not None:
+            await self.pipeline.cache.start()
         self.pipeline.callbacks.start()
         await self.store.start()
         await self.resume()
@@ -211,6 +213,8 @@ class Gateway:
             await transport.aclose()
         await self._stack.aclose()
         await self.store.aclose()
+        if self.pipeline.cache is not None:
+            await self.pipeline.cache.aclose()
         await self.state.aclose()
 
     async def drained(self, seconds: float) -> bool:

@@ -43,6 +43,8 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         request=_shown(call) if content else None,
         response=call.response if content else None,
         usage_source=call.usage_source if call.usage is not None else None,
+        cache_hit=call.cache_hit,
+        cache_key=call.cache_key,
         cost=call.cost,
         error=None
         if error is None

@@ -83,6 +83,7 @@ class HeaderWriter:
         self._retries = name("attempted-retries")
         self._fallbacks = name("attempted-fallbacks")
         self._guardrails = name("applied-guardrails")
+        self._cache_key = name("cache-key")
         self._known: dict[tuple[str, str | None, str | None], list[RawHeader]] = {}
         self._version: RawHeader = (name("version"), __version__.encode())
 
@@ -102,6 +103,8 @@ class HeaderWriter:
         fields.append((self._fallbacks, b"%d" % call.fallbacks))
         if call.guardrails:
             fields.append((self._guardrails, _value(",".join(call.guardrails))))
+        if call.cache_hit and call.cache_key is not None:
+            fields.append((self._cache_key, call.cache_key.encode()))
         if call.upstream_headers is not None:
             fields.extend(vendor_fields(call.upstream_headers))
         return fields
