@@ -57,4 +57,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "guardrail": {
         "prompt_injection": "tianji-guardrail-prompt-injection",
     },
+    "cache": {
+        "disk": "tianji-cache-disk",
+    },
 }

@@ -31,6 +31,7 @@ class CacheParams(Block):
     unknown = "warn-if-close"
     passed: ClassVar = {
         "ssl_*": "TLS to Redis.",
+        "disk_*": "The disk cache.",
         "s3_*": "The S3 bucket.",
         "gcs_*": "The GCS bucket.",
         "qdrant_*": "Qdrant.",
