@@ -64,7 +64,7 @@ def routes(app: App) -> list[GuardedRoute]:
             delete,
             Permission.ADMIN,
             methods=["POST"],
-            doc=Doc("Forget cached answers", "CacheDeleted", body="{ keys: [string] }"),
+            doc=Doc("Forget cached answers", "CacheDeleted", body="{ keys: string[] }"),
         ),
         route("/cache/flushall", flush, Permission.ADMIN, methods=["POST"], doc=emptying),
         route("/cache/redis/info", info, Permission.ADMIN, doc=Doc("What the cache says of itself", "CacheInfo")),
