@@ -70,7 +70,7 @@ NOTES = {
         "config file (and what it includes) as `os.environ/NAME`, each time the config is compiled. It gets no "
         "settings from the config."
     ),
-    "tianji_register_caches": "Of extensions. What is registered is kept; the gateway asks no cache yet.",
+    "tianji_register_caches": "Entry-point group: `tianji.caches`. `cache_params.type` of the config names one.",
     "tianji_model_price": (
         "Of extensions, and of all other plugins that the config has loaded. Called while the config is compiled, once "
         "for each deployment, and for a wildcard when a model is called for the first time; the answer is kept. The "
@@ -135,7 +135,7 @@ PARTS = (
         "Judges requests and answers. One that raises or takes too long refuses the call.",
     ),
     Part("Auth backend", "api/auth.py", ("AuthBackend", "Credentials"), "Says who calls."),
-    Part("Cache", "api/cache.py", ("Cache",), "The contract is there; the gateway asks no cache yet."),
+    Part("Cache", "api/cache.py", ("Cache", "CacheSettings"), "Where answers are kept. Whatever it raises is a miss."),
     Part("Calls and callers", "api/call.py", ("CallView", "Principal"), "What plugins may see of a call on its way."),
 )
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 import structlog
-from real_servers import postgres_cut, postgres_url  # noqa: F401 - fixtures
+from real_servers import own_redis, postgres_cut, postgres_url, redis_prefix, redis_url  # noqa: F401 - fixtures
 
 from tianji_core.server import App, create_app
 

@@ -1,18 +1,28 @@
-"""PostgreSQL for tests: a schema for each test on a server that runs already, and a wire to it that can be cut."""
+"""PostgreSQL and Redis for tests: a schema or a prefix for each test on a server that runs already, a wire to it that
+can be cut, and a Redis of the test's own that can be stopped and killed.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import signal
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 POSTGRES = "postgresql://root@127.0.0.1:5432/test"
 """Where it is unless TIANJI_TEST_DATABASE_URL says otherwise."""
+
+REDIS = "redis://127.0.0.1:6379"
+"""Where it is unless TIANJI_TEST_REDIS_URL says otherwise."""
 
 
 def needs(server: str, error: Exception) -> None:
@@ -109,3 +119,85 @@ def postgres_cut() -> Iterator[Wire]:
     wire = Wire()
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """A Redis that runs already; a test takes `redis_prefix` for its keys."""
+    import redis
+
+    url = os.environ.get("TIANJI_TEST_REDIS_URL", REDIS)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=3) as client:
+            client.ping()
+    except redis.RedisError as error:
+        needs("Redis", error)
+    return url
+
+
+@pytest.fixture
+def redis_prefix(redis_url: str) -> Iterator[str]:
+    """What the keys of a test begin with; they are gone after it."""
+    import redis
+
+    prefix = f"test-{secrets.token_hex(6)}:"
+    yield prefix
+    with redis.Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(match=f"{prefix}*", count=1000):
+            client.delete(key)
+
+
+class OwnRedis:
+    """A Redis server of the test's own."""
+
+    def __init__(self, directory: Path, *options: str, sentinel: str | None = None) -> None:
+        self._sentinel = sentinel
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._directory = directory
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        kind = [self._sentinel, "--sentinel"] if self._sentinel is not None else ["--save", ""]
+        command = ["redis-server", *kind, "--port", str(self.port), "--bind", "127.0.0.1", *self._options]
+        self._process = subprocess.Popen(
+            command, cwd=self._directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(500):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.01)
+        pytest.fail("redis-server does not start")
+
+    def hang(self) -> None:
+        """It takes connections and bytes, and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+def has_redis_server() -> None:
+    if shutil.which("redis-server") is None:
+        needs("redis-server", FileNotFoundError("it is not on the PATH"))
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    has_redis_server()
+    server = OwnRedis(tmp_path)
+    server.start()
+    yield server
+    server.kill()

@@ -120,6 +120,10 @@ class CallRecord:
     error: ErrorRecord | None = None
     usage_source: UsageSource | None = None
     """None without `usage`; what is not the vendor's has `estimated` in its usage too."""
+    cache_hit: bool = False
+    """Whether the answer came from the response cache, and no vendor was asked."""
+    cache_key: str | None = None
+    """Under which the response cache has the answer, or may have it from now on; None if it was not asked."""
     cost: float | None = None
     """In US dollars: `cost_breakdown.total` as a float. None if it is not known; `unpriced` says why."""
     cost_breakdown: Cost | None = None

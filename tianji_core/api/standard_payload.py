@@ -93,8 +93,6 @@ _UNKNOWN_CALLER = dict.fromkeys(
 _UNKNOWN = dict.fromkeys(
     [
         "zero_cost_diagnostic",
-        "cache_hit",
-        "cache_key",
         "model_map_information",
         "request_model_access_groups",
         "standard_built_in_tools_params",
@@ -130,6 +128,8 @@ def standard_payload(record: CallRecord) -> dict[str, Any]:
         "cost_breakdown": _cost_breakdown(record.cost_breakdown),
         "saved_cache_cost": record.saved_cost,
         "response_cost_failure_debug_info": record.unpriced,
+        "cache_hit": record.cache_hit if record.cache_key is not None else None,
+        "cache_key": record.cache_key,
         "startTime": record.started_at,
         "endTime": record.ended_at,
         "completionStartTime": first_token,
@@ -149,7 +149,7 @@ def standard_payload(record: CallRecord) -> dict[str, Any]:
         "metadata": _metadata(record, usage),
         "hidden_params": {
             "model_id": record.deployment_id,
-            "cache_key": None,
+            "cache_key": record.cache_key,
             "api_base": api_base,
             "response_cost": record.cost,
             "litellm_overhead_time_ms": None,

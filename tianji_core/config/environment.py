@@ -89,6 +89,19 @@ class Settings(BaseSettings):
     redis_password: SecretText | None = _named("TIANJI_REDIS_PASSWORD", "REDIS_PASSWORD", doc="Password of Redis.")
     redis_db: int | None = _named("TIANJI_REDIS_DB", "REDIS_DB", doc="Number of the Redis database.")
     redis_ssl: bool = _named("TIANJI_REDIS_SSL", "REDIS_SSL", default=False, doc="TLS to Redis.")
+    redis_cluster_nodes: list[Any] = _named(
+        "TIANJI_REDIS_CLUSTER_NODES", "REDIS_CLUSTER_NODES", default=(), doc="Nodes of a Redis cluster, as JSON."
+    )
+    redis_service_name: str | None = _named(
+        "TIANJI_REDIS_SERVICE_NAME", "REDIS_SERVICE_NAME", doc="Name by which Sentinels know the Redis."
+    )
+    redis_sentinel_nodes: list[Any] = _named(
+        "TIANJI_REDIS_SENTINEL_NODES", "REDIS_SENTINEL_NODES", default=(), doc="The Sentinels, as JSON."
+    )
+    redis_timeout: float = _named("TIANJI_REDIS_TIMEOUT", default=0.05, doc="Time for one operation, in seconds.")
+    replicas: int = _named(
+        "TIANJI_REPLICAS", default=1, doc="How many replicas share a limit, where they cannot count themselves."
+    )
 
     # The admin page
     ui_username: str | None = _named("TIANJI_UI_USERNAME", "UI_USERNAME", doc="Admin page login.")

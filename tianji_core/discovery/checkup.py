@@ -20,12 +20,25 @@ BASES = {
     "callback": "tianji_core.api.callback.Callback",
     "guardrail": "tianji_core.api.guardrail.Guardrail",
     "auth_backend": "tianji_core.api.auth.AuthBackend",
+    "cache": "tianji_core.api.cache.Cache",
 }
 ASYNC = {
     "provider": ("authorize",),
     "callback": ("on_call", "aclose"),
     "guardrail": ("check", "aclose"),
     "auth_backend": ("authenticate", "aclose"),
+    "cache": (
+        "start",
+        "get",
+        "set",
+        "get_many",
+        "set_many",
+        "delete",
+        "clear",
+        "ping",
+        "info",
+        "aclose",
+    ),
 }
 
 

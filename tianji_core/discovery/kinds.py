@@ -57,12 +57,20 @@ AUTH_BACKEND = Kind(
     "auth_backend", "auth", "auth backend", "auth backends", "tianji_register_auth_backends", "tianji.auth_backends"
 )
 SECRET_SOURCE = Kind("secret_source", "secrets", "secret source", "secret sources", "tianji_register_secret_sources")
-CACHE = Kind("cache", "cache", "cache", "caches", "tianji_register_caches")
+CACHE = Kind(
+    "cache",
+    "cache",
+    "cache",
+    "caches",
+    "tianji_register_caches",
+    "tianji.caches",
+    "tianji_core.api.cache.CacheSettings",
+)
 EXTENSION = Kind("extension", "extension", "extension", "extensions", "", "tianji.extensions")
 
-PLUGIN_KINDS = (PROVIDER, ROUTING_STRATEGY, CALLBACK, GUARDRAIL, AUTH_BACKEND)
+PLUGIN_KINDS = (PROVIDER, ROUTING_STRATEGY, CALLBACK, GUARDRAIL, AUTH_BACKEND, CACHE)
 """The kinds a package of its own may have."""
-REGISTRABLE = (*PLUGIN_KINDS, SECRET_SOURCE, CACHE)
+REGISTRABLE = (*PLUGIN_KINDS, SECRET_SOURCE)
 """The kinds that have a registration hook."""
 KINDS = tuple(kind.name for kind in PLUGIN_KINDS)
 

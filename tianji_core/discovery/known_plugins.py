@@ -61,4 +61,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "guardrail": {
         "prompt_injection": "tianji-guardrail-prompt-injection",
     },
+    "cache": {
+        "disk": "tianji-cache-disk",
+    },
 }

@@ -92,8 +92,8 @@ def render(kind: Kind, name: str) -> dict[str, str]:
 def create(kind: str, name: str, directory: Path) -> Path:
     """Write a new plugin package below `directory` and return its folder.
 
-    `kind` is the word of package names: provider, routing, callback, guardrail, auth. Raises PluginError for a name
-    that no package or module can have, and for a folder that is there already; nothing is ever overwritten.
+    `kind` is the word of package names: provider, routing, callback, guardrail, auth, cache. Raises PluginError for
+    a name that no package or module can have, and for a folder that is there already; nothing is ever overwritten.
     """
     which = BY_SHORT.get(kind)
     if which is None:

@@ -14,6 +14,8 @@ from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.cache.cache import Storing
+    from tianji_core.gateway.cache.embeddings import Embedding
     from tianji_core.gateway.objects.prompts import PromptFiles
     from tianji_core.gateway.policies import Outcome
     from tianji_core.routing import Deployment
@@ -129,6 +131,10 @@ class Call:
     """In dollars, where the config says what a request costs, whatever it uses."""
     cache_hit: bool = False
     """Whether no vendor was asked: the answer came from a cache."""
+    cache_key: str | None = None
+    """Under which the response cache has the answer, or may come to have it."""
+    storing: Storing | Embedding | None = None
+    """What puts the answer into the response cache once the call has ended well."""
     cost: Cost | None = None
     saved: Cost | None = None
     """What it would have cost, if the answer came from a cache."""

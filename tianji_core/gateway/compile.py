@@ -26,18 +26,21 @@ from tianji_core.gateway.database import named_database
 from tianji_core.gateway.deployments import DeploymentBuilder
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
 from tianji_core.gateway.limits import Limits
+from tianji_core.gateway.named_redis import state_redis
 from tianji_core.gateway.network import GatewayNetwork
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.policies.build import Known, drafts_of
 from tianji_core.gateway.prices import PriceBook, price_deployments, price_tables
 from tianji_core.routing import Deployment, ModelTable, Stats
+from tianji_core.state import RedisAddressError, State, make_state
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.dispatcher import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
 
 if TYPE_CHECKING:
+    from tianji_core.gateway.cache import ResponseCache
     from tianji_core.gateway.gateway import Gateway
     from tianji_core.gateway.pass_through.endpoints import Endpoint
     from tianji_core.gateway.vendor_rows import VendorRows
@@ -62,7 +65,7 @@ class Compiler:
         self.database: Database | None = None
         self.passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
         """What pass-through is made of."""
-        self._predecessor = predecessor
+        self.predecessor = predecessor
         self._rows: list[tuple[Row, Deployment]] = []
         register_builtins(registry)
 
@@ -86,7 +89,9 @@ class Compiler:
         policies = self._policies(models)
         routing = RouterBuilder(self, models, strategies)
         self.database = self._database()
-        before = self._predecessor
+        self.state = self._state()
+        cache = self._cache(models, deployments)
+        before = self.predecessor
         stats = before.pipeline.stats if before is not None else Stats(strategies.samples)
         router = routing.build(stats)
         if self.problems:
@@ -97,6 +102,7 @@ class Compiler:
             guardrails=guardrails,
             callbacks=callbacks,
             policies=policies,
+            cache=cache,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
             needs_prices=self.config.litellm_settings.block_requests_for_models_without_pricing,
@@ -270,6 +276,28 @@ class Compiler:
         except DatabaseURLError as error:
             self.problem(("general_settings", "database_url"), str(error))
             return None
+
+    def _state(self) -> State:
+        """What replicas share; the one until now, if the config means the same."""
+        address = None
+        try:
+            address = state_redis(self.config, self.settings)
+        except RedisAddressError as error:
+            self.problem(("router_settings",), str(error))
+        before, settings = self.predecessor, self.settings
+        return make_state(
+            address,
+            replicas=settings.replicas,
+            timeout=settings.redis_timeout,
+            before=before.state if before is not None else None,
+        )
+
+    def _cache(self, models: ModelTable, deployments: list[Deployment]) -> ResponseCache | None:
+        if not self.config.litellm_settings.cache:
+            return None
+        from tianji_core.gateway.compile_cache import build_cache
+
+        return build_cache(self, models, deployments)
 
     # -- helpers ---------------------------------------------------------------------------------------------------
 

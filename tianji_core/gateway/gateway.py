@@ -28,6 +28,7 @@ from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.policies.stored import taker
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
+from tianji_core.state import MemoryState, State
 from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
 from tianji_core.translate.surfaces.contract import Surface
@@ -66,6 +67,7 @@ class Gateway:
         auth_backends: tuple[AuthBackend, ...],
         transports: tuple[Transport, ...],
         store: Store | None = None,
+        state: State | None = None,
     ) -> None:
         self.loaded = loaded
         self.config = loaded.config
@@ -73,6 +75,8 @@ class Gateway:
         self.pipeline = pipeline
         self.auth_backends = auth_backends
         self.store = store if store is not None else Store()
+        self.state = state if state is not None else MemoryState()
+        """What this replica shares with the others."""
         self.vendors: VendorRows = {}
         """Deployments that serve no model, by the key of the config that names them."""
         self.prices: PriceBook | None = None
@@ -97,7 +101,7 @@ class Gateway:
         """Compile a config: a file's path, a mapping, or one that is loaded already.
 
         `predecessor` is the gateway whose place this one takes: what has to live on is taken over from it, such as
-        what was seen of the deployments, and an open database if it is the same.
+        what was seen of the deployments, and an open database or what replicas share if they are the same.
 
         Raises ConfigError with every problem that keeps the gateway from starting, each with its line.
         """
@@ -116,7 +120,7 @@ class Gateway:
             store = predecessor.store
         else:
             store = Store(compiler.database)
-        gateway = cls(loaded, registry, *parts, store)
+        gateway = cls(loaded, registry, *parts, store, compiler.state)
         if predecessor is not None:
             gateway.following.begin_with(predecessor.following)
         gateway._passing = compiler.passing
@@ -173,6 +177,9 @@ class Gateway:
 
     async def start(self) -> None:
         """Start what runs beside the calls; needs a running loop."""
+        await self.state.start()
+        if self.pipeline.cache is not None:
+            await self.pipeline.cache.start()
         self.pipeline.callbacks.start()
         await self.store.start()
         await self.following.start()
@@ -227,6 +234,9 @@ class Gateway:
             await transport.aclose()
         await self._stack.aclose()
         await self.store.aclose()
+        if self.pipeline.cache is not None:
+            await self.pipeline.cache.aclose()
+        await self.state.aclose()
 
     async def drained(self, seconds: float) -> bool:
         """Wait until no call is in flight, for at most so many seconds; whether that came true."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -28,6 +30,9 @@ from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.translate.chunks import merge_chunks, split_response
 from tianji_core.wire.sse import DONE_EVENT, encode_event
 
+if TYPE_CHECKING:
+    from tianji_core.gateway.cache import ResponseCache
+
 log = get_logger("tianji.calls")
 
 
@@ -49,6 +54,7 @@ class Pipeline:
     max_response_bytes: int = 64 * 1024 * 1024
     needs_prices: bool = False
     """Whether models whose price nobody knows are refused (`block_requests_for_models_without_pricing`)."""
+    cache: ResponseCache | None = None
     counts_tokens: bool = True
     """Whether usage that a vendor does not tell is counted here (`disable_token_counter` says no)."""
 
@@ -64,7 +70,11 @@ class Pipeline:
             await self.guardrails.before(call)
             if call.kept is not None:
                 await call.kept.find(call)
-            reply = await self.guardrails.during(call, self.router.run(call, self))
+            if self.cache is None:
+                answer = self.router.run(call, self)
+            else:
+                answer = self.cache.run(call, partial(self.router.run, call, self))
+            reply = await self.guardrails.during(call, answer)
             if isinstance(reply, StreamReply):
                 return await self._opened(call, reply, reservation)
             if self.guardrails.post_call and reply.binary is None:
@@ -120,6 +130,7 @@ class Pipeline:
         keep = (call.stream or native) and (
             (self.callbacks.wants_content and self.keeps_content)
             or (bool(self.guardrails.post_call) and self.guardrails.watches_answers(call))
+            or (native and call.storing is not None)
         )
         attempt = (NativeAttempt if native else Attempt)(
             call,
@@ -191,5 +202,7 @@ class Pipeline:
         call.finished = True
         settle_cost(call, answered=error is None)
         reservation.settle()
+        if call.storing is not None:
+            call.storing.finish(call, error)
         if self.callbacks.active:
             self.callbacks.put(make_record(call, error, content=self.keeps_content))

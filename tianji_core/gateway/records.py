@@ -44,6 +44,8 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         request=_shown(call) if content else None,
         response=call.response if content else None,
         usage_source=call.usage_source if call.usage is not None else None,
+        cache_hit=call.cache_hit,
+        cache_key=call.cache_key,
         cost=None if call.cost is None else in_dollars(call.cost.total),
         cost_breakdown=call.cost,
         unpriced=call.unpriced,

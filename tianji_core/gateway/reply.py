@@ -86,6 +86,15 @@ class StreamReply:
         """The number of the next event, in dialects that number them."""
         return self._transform.number
 
+    @property
+    def complete(self) -> bool:
+        """Whether it came to its end, and not to an error."""
+        return self._ended and self._transform.error is None
+
+    def keep_more(self, size: int) -> None:
+        """Keep so many more bytes of what goes out, for whoever wants to see the answer once it is whole."""
+        self._room += size
+
     def push_to(self, push: Push) -> None:
         """Push what arrives while a step of the iteration waits; the step ends with the first piece that is not taken.
 

@@ -24,6 +24,7 @@ from tianji_core.server.headers import SECURITY, HeaderWriter
 from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_permissions
 from tianji_core.server.routes import (
     batches,
+    cache,
     count_tokens,
     docs,
     fallbacks,
@@ -125,6 +126,7 @@ class App:
             *utilities.routes(self),
             *policies.routes(self),
             *fallbacks.routes(self),
+            *cache.routes(self),
             *realtime.routes(self),
             *realtime.sockets(self),
             *health.routes(self),

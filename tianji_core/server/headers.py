@@ -87,6 +87,7 @@ class HeaderWriter:
         self._guardrails = name("applied-guardrails")
         self._policies = name("applied-policies")
         self._sources = name("policy-sources")
+        self._cache_key = name("cache-key")
         self._known: dict[tuple[str, str | None, str | None], list[RawHeader]] = {}
         cost = prefix + "response-cost"
         self._cost = cost.encode()
@@ -116,6 +117,8 @@ class HeaderWriter:
             fields.append((self._guardrails, _value(",".join(call.guardrails))))
         if call.policies is not None and call.policies.policies:
             fields += self._of_policies(call.policies)
+        if call.cache_hit and call.cache_key is not None:
+            fields.append((self._cache_key, call.cache_key.encode()))
         if call.upstream_headers is not None:
             fields.extend(vendor_fields(call.upstream_headers))
         return fields

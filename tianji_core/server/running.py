@@ -54,6 +54,7 @@ def run(app: App, options: Options, *, config: str = "") -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     if options.workers > 1:
         os.environ[_WORKER_ENV] = orjson.dumps({"config": config, **asdict(options)}).decode()
+        os.environ.setdefault("TIANJI_REPLICAS", str(options.workers))  # without Redis they cannot count themselves
     if options.server == "uvicorn":
         _run_uvicorn(app, options)
     else:

@@ -1,4 +1,4 @@
-"""What a plugin's tests are made of: conformance kits for the five kinds, a scripted fake upstream, pytest fixtures.
+"""What a plugin's tests are made of: conformance kits for the six kinds, a scripted fake upstream, pytest fixtures.
 
 Subclass the kit of your kind in a test module; see docs/plugins/testing.md. The fixtures of
 `tianji_core.testing.pytest_plugin` are there by themselves once tianji-core is installed. Needs pytest
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tianji_core.testing.auth import AuthBackendConformance
+    from tianji_core.testing.cache import CacheConformance
     from tianji_core.testing.callback import CallbackConformance
     from tianji_core.testing.fake_upstream import Answer, FakeUpstream
     from tianji_core.testing.guardrail import GuardrailConformance
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "AuthBackendConformance",
+    "CacheConformance",
     "CallbackConformance",
     "FakeUpstream",
     "GuardrailConformance",
@@ -32,6 +34,7 @@ __all__ = [
 _HOMES = {
     "Answer": "fake_upstream",
     "AuthBackendConformance": "auth",
+    "CacheConformance": "cache",
     "CallbackConformance": "callback",
     "FakeUpstream": "fake_upstream",
     "GuardrailConformance": "guardrail",

@@ -39,8 +39,8 @@ def test_both_spellings_say_the_same(loads: Loads) -> None:
 
 
 def test_messages_keep_the_spelling_of_the_file(loads: Loads) -> None:
-    loaded = loads("tianji_settings:\n  cache: true\n")
-    assert loaded.report.problems[0].key_path == "tianji_settings.cache"
+    loaded = loads("tianji_settings:\n  log_raw_request_response: true\n")
+    assert loaded.report.problems[0].key_path == "tianji_settings.log_raw_request_response"
 
 
 def test_what_belongs_to_others_is_left_alone(loads: Loads) -> None:

@@ -89,8 +89,8 @@ CASES: dict[str, tuple[str | bytes, str, str, bool]] = {
         "warning: proxy_config.yaml:2: general_settings.enforce_rbac: known, not honoured yet", False,
     ),
     "common, not yet": (
-        "litellm_settings:\n  cache: true\n", "not-honoured",
-        "warning: proxy_config.yaml:2: litellm_settings.cache: known, not honoured yet", False,
+        "litellm_settings:\n  log_raw_request_response: true\n", "not-honoured",
+        "warning: proxy_config.yaml:2: litellm_settings.log_raw_request_response: known, not honoured yet", False,
     ),
     # -- types
     "word for an integer": (
@@ -167,7 +167,7 @@ def test_all_mistakes_are_told_at_once_and_in_order(report: Callable[..., Report
         model_list: 3
         router_settings: {num_retries: x, timeout: y}
         general_settings: {max_request_size_mb: z, qqqqq: 1}
-        litellm_settings: {cache: true}
+        litellm_settings: {log_raw_request_response: true}
         """
     )
     assert [problem.where for problem in found] == [f"proxy_config.yaml:{line}" for line in (2, 3, 3, 4, 4, 5)]

@@ -152,10 +152,10 @@ def test_slips_are(slip: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("data", "warned"),
     [
-        ({"litellm_settings": {"cache": False}}, False),
-        ({"litellm_settings": {"cache": "False"}}, False),
-        ({"litellm_settings": {"cache": None}}, False),
-        ({"litellm_settings": {"cache": True}}, True),
+        ({"litellm_settings": {"log_raw_request_response": False}}, False),
+        ({"litellm_settings": {"log_raw_request_response": "False"}}, False),
+        ({"litellm_settings": {"log_raw_request_response": None}}, False),
+        ({"litellm_settings": {"log_raw_request_response": True}}, True),
         ({"router_settings": {"disable_cooldowns": False, "cooldown_time": 30}}, False),
         ({"general_settings": {"cancel_on_disconnect": True}}, False),
         ({"general_settings": {"cancel_on_disconnect": False}}, True),

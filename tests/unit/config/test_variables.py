@@ -77,8 +77,8 @@ def test_wrong_values_from_variables_are_named_not_shown(report: Callable[..., R
 
 
 def test_what_is_honoured_is_judged_by_the_value_not_its_reference(loads: Loads) -> None:
-    assert not loads("litellm_settings: {cache: os.environ/NO}\n", ENVIRON).report
-    assert loads("litellm_settings: {cache: os.environ/YES}\n", ENVIRON).report.warnings
+    assert not loads("litellm_settings: {log_raw_request_response: os.environ/NO}\n", ENVIRON).report
+    assert loads("litellm_settings: {log_raw_request_response: os.environ/YES}\n", ENVIRON).report.warnings
 
 
 def test_variables_of_the_config(loads: Loads) -> None:

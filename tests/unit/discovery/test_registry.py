@@ -13,8 +13,8 @@ from tianji_core.discovery import KINDS, PluginError, Registry, scan
 from tianji_core.hookspecs import hookimpl
 
 
-def test_the_five_kinds():
-    assert KINDS == ("provider", "routing_strategy", "callback", "guardrail", "auth_backend")
+def test_the_six_kinds():
+    assert KINDS == ("provider", "routing_strategy", "callback", "guardrail", "auth_backend", "cache")
 
 
 def test_a_named_plugin_is_loaded_and_no_other(site):

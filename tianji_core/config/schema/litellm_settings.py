@@ -75,12 +75,12 @@ class LitellmSettings(Block):
     block_requests_for_models_without_pricing: Flag = key(
         False, "Refuse calls of models whose price nobody knows.", usage="C"
     )
+    cache: Flag = key(False, "Answer repeated requests from a cache.", usage="B")
+    cache_params: CacheParams = key({}, "Options of the cache.", usage="B", kind="block")
     custom_provider_map: list[CustomProvider] = key(
         [], "Providers written beside the config.", usage="B", kind="list of {provider, custom_handler}"
     )
 
-    cache = later(False, "Answer repeated requests from a cache.", kind="true or false")
-    cache_params: CacheParams = key({}, "Options of the cache.", honoured=False, usage="B", kind="block")
     log_raw_request_response = later(False, "Log what goes over the wire.", kind="true or false")
     max_budget = later(0, "Money the whole gateway may spend.", kind="number", noop=(0, 0.0))
     budget_duration = later(None, "Time span of max_budget.", kind="text")

@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, key, later
-from tianji_core.config.schema.types import AnyMap, Before, Flag, Kind, Names, Number, Seconds, Text, Whole, wrong
+from tianji_core.config.schema.types import (
+    AnyMap,
+    Before,
+    Flag,
+    Kind,
+    Names,
+    Number,
+    Seconds,
+    SecretText,
+    Text,
+    Whole,
+    wrong,
+)
 
 FALLBACKS = "list of {model: [models]}"
 
@@ -89,6 +101,11 @@ class RouterSettings(Block):
         kind="map of alias to group",
     )
 
+    redis_host: Text | None = key(None, "Redis for what replicas share.", default_text="REDIS_URL, REDIS_HOST")
+    redis_port: Whole | None = key(None, "Port of Redis.", default_text="6379")
+    redis_password: SecretText | None = key(None, "Password of Redis.")
+    redis_url: SecretText | None = key(None, "Address of Redis, instead of host and port.", usage="B")
+    redis_db: Whole | None = key(None, "Number of the Redis database.", usage="B", default_text="0")
     total_timeout: Seconds | None = key(
         None, "Time for a call with all its retries and fallbacks.", usage="ours", default_text="no limit"
     )
@@ -133,9 +150,4 @@ class RouterSettings(Block):
             ["encrypted_content_affinity", "responses_api_deployment_check"],
         ),
     )
-    redis_host = later(None, "Redis for what replicas share.", kind="text")
-    redis_port = later(None, "Port of Redis.", kind="integer")
-    redis_password = later(None, "Password of Redis.", kind="secret text")
-    redis_url = later(None, "Address of Redis, instead of host and port.", kind="secret text")
-    redis_db = later(None, "Number of the Redis database.", kind="integer")
     provider_budget_config = later(None, "Money by provider.", kind="map", noop=(None, {}))

@@ -91,6 +91,12 @@ class Turn(Responses):
     def events(self, model: str, asked: Body) -> Events:
         return ResponseEvents(model, self._told, self._ident)
 
+    def can_be_kept(self, body: Body) -> bool:
+        # Whoever goes on from an answer needs its id to be known: here, or to nobody since he wants it so.
+        if self._unsayable is not None or isinstance(self.before, AtVendor) or self.asked.get("background") is True:
+            return False
+        return self._ident is not None or self.asked.get("store") is False
+
     def for_vendor(self, body: Body, deployment_id: str) -> Body:
         return said_to(body, self._memory.ids.account(deployment_id))
 

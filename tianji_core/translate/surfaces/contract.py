@@ -79,6 +79,10 @@ class Surface(ABC):
     def check_sayable(self, body: Body) -> None:
         """Raises BadRequestError for what only a vendor that speaks the dialect has; asked before another one is."""
 
+    def can_be_kept(self, body: Body) -> bool:
+        """Whether the answer may be given again to whoever asks the same."""
+        return True
+
     @abstractmethod
     def answer(self, chat: Body, asked: Body) -> Body:
         """A chat answer in the dialect; `asked` is the request in the dialect."""

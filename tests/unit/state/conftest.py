@@ -1,0 +1,55 @@
+"""The same tests for the state of one process, and for the one in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tianji_core.state import MemoryState, redis_address
+from tianji_core.state.redis_state import RedisState
+
+
+@pytest.fixture(params=["memory", "redis"])
+def with_states(request):
+    """Runs `main(*states)` with states that share everything; in memory they are one and the same."""
+    if request.param == "redis":
+        url, prefix = request.getfixturevalue("redis_url"), request.getfixturevalue("redis_prefix")
+
+    def run(main, count=1):
+        async def outer():
+            if request.param == "memory":
+                states = [MemoryState()] * count
+            else:
+                states = [RedisState(redis_address(url=url), prefix=prefix, limit=1.0) for _ in range(count)]
+            for state in states:
+                await state.start()
+            try:
+                return await main(*states)
+            finally:
+                for state in states:
+                    await state.aclose()
+
+        return asyncio.run(outer())
+
+    return run
+
+
+@pytest.fixture
+def with_redis():
+    """Runs `main(*states)` with states in the Redis at a URL."""
+
+    def run(main, url, *, count=1, prefix="t:", **options):
+        async def outer():
+            states = [RedisState(redis_address(url=url), prefix=prefix, **options) for _ in range(count)]
+            for state in states:
+                await state.start()
+            try:
+                return await main(*states)
+            finally:
+                for state in states:
+                    await state.aclose()
+
+        return asyncio.run(outer())
+
+    return run
