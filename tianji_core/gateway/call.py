@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tianji_core.gateway.objects.prompts import PromptFiles
     from tianji_core.gateway.policies import Outcome
     from tianji_core.routing import Deployment
+    from tianji_core.state import Taken
     from tianji_core.translate.surfaces.contract import Surface
 
 
@@ -106,6 +107,8 @@ class Call:
     fallbacks: int = 0
     deadline: float | None = None
     """When all of it has to be over, retries and fallbacks too; monotonic."""
+    taken: Taken | None = None
+    """What the try that was answered has taken of its deployment's hard limits."""
     prompt_tokens: int | None = None
     """The prompt's tokens, or more than it can have, where routing has looked."""
     guardrails: list[str] = field(default_factory=list)

@@ -87,9 +87,9 @@ class Compiler:
         strategies = StrategyBuilder(self).build(deployments)
         models = ModelTable(deployments, aliases, strategies.unions)
         policies = self._policies(models)
-        routing = RouterBuilder(self, models, strategies)
         self.database = self._database()
         self.state = self._state()
+        routing = RouterBuilder(self, models, strategies)
         cache = self._cache(models, deployments)
         before = self.predecessor
         stats = before.pipeline.stats if before is not None else Stats(strategies.samples)
@@ -103,6 +103,7 @@ class Compiler:
             callbacks=callbacks,
             policies=policies,
             cache=cache,
+            budgets=routing.budgets(),
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
             needs_prices=self.config.litellm_settings.block_requests_for_models_without_pricing,

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.discovery.errors import closest
+from tianji_core.gateway.compile_budgets import BudgetReader
 from tianji_core.gateway.compile_strategies import Strategies
+from tianji_core.gateway.deployment_limits import BudgetFilter, Budgets, HardLimits
 from tianji_core.gateway.router import Router
 from tianji_core.routing import (
     CooldownRules,
@@ -34,6 +36,9 @@ from tianji_core.routing.filters import (
 if TYPE_CHECKING:
     from tianji_core.gateway.compile import Compiler, KeyPath
 
+ENFORCED = "enforce_model_rate_limits"
+"""The name in `optional_pre_call_checks` that makes rpm and tpm hard limits."""
+
 
 class RouterBuilder:
     """Builds the router of one config; problems go to the compiler."""
@@ -44,6 +49,7 @@ class RouterBuilder:
         self._models = models
         self._strategies = strategies
         self._cooldown_rules = CooldownRules()
+        self._budgets = BudgetReader(compiler, models.deployments).read()
 
     def build(self, stats: Stats) -> Router:
         """The router, going on with what was seen of the deployments so far."""
@@ -65,8 +71,29 @@ class RouterBuilder:
             measured=frozenset(
                 group for group, found in filters.items() if any(isinstance(f, ContextFilter) for f in found)
             ),
+            counted=self._counted(filters),
+            hard=HardLimits(self._compiler.state, self._models.deployments) if ENFORCED in self._checks() else None,
             patience=self._router.total_timeout,
         )
+
+    def budgets(self) -> Budgets | None:
+        """The budgets of the config; None if it has none."""
+        return self._budgets
+
+    def _counted(self, filters: Mapping[str, tuple[Filter, ...]]) -> tuple[str, ...]:
+        """Deployments whose use of the minute matters to a choice."""
+        return tuple(
+            {
+                d.id: None
+                for group, rows in self._models.groups.items()
+                if self._strategies.of(group).respects_limits
+                or any(isinstance(each, LimitFilter) for each in filters[group])
+                for d in rows
+            }
+        )
+
+    def _checks(self) -> frozenset[str]:
+        return frozenset(self._router.optional_pre_call_checks)
 
     def take_over(self, stats: Stats) -> None:
         """Have the deployments watched by the rules of this config, now that it is sure to come into force."""
@@ -95,6 +122,8 @@ class RouterBuilder:
             found.append(LimitFilter())
         if any(d.max_parallel is not None for d in rows):
             found.append(ParallelFilter())
+        if self._budgets is not None and (self._budgets.tags or any(map(self._budgets.concern, rows))):
+            found.append(BudgetFilter(self._budgets))
         return tuple(found)
 
     def _cooldowns(self, fallbacks: Fallbacks) -> CooldownRules:

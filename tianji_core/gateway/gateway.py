@@ -28,6 +28,7 @@ from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.policies.stored import taker
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
+from tianji_core.gateway.sharing import RoutingShare
 from tianji_core.state import MemoryState, State
 from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
@@ -173,11 +174,20 @@ class Gateway:
             self._responses = ResponseMemory(self)
         return self._responses
 
+    @cached_property
+    def sharing(self) -> RoutingShare:
+        """What other replicas are told of the deployments, and tell."""
+        router = self.pipeline.router
+        return RoutingShare(self.state, router.stats, [d.id for d in router.models.deployments], router.counted)
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Start what runs beside the calls; needs a running loop."""
         await self.state.start()
+        await self.sharing.start()
+        if self.pipeline.budgets is not None:
+            await self.pipeline.budgets.start()
         if self.pipeline.cache is not None:
             await self.pipeline.cache.start()
         self.pipeline.callbacks.start()
@@ -211,6 +221,7 @@ class Gateway:
     async def retire(self) -> None:
         """Another gateway has taken this one's place: begin nothing more in the background, end what is under way."""
         await self.following.aclose()
+        self.sharing.close()
         if "batches" in self.__dict__:
             await self.batches.runner.aclose(None)
 
@@ -222,6 +233,9 @@ class Gateway:
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
         await self.following.aclose()
+        self.sharing.close()
+        if self.pipeline.budgets is not None:
+            await self.pipeline.budgets.aclose()
         if "batches" in self.__dict__:
             await self.batches.runner.aclose()
         if self._responses is not None:

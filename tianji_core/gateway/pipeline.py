@@ -18,6 +18,7 @@ from tianji_core.api.errors import (
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.costs import check_priced, settle_cost
+from tianji_core.gateway.deployment_limits import Budgets
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
 from tianji_core.gateway.native import NativeAttempt, speaks_natively
@@ -52,6 +53,8 @@ class Pipeline:
     keeps_content: bool = True
     """Whether prompts and answers may go into records (`turn_off_message_logging` says no)."""
     max_response_bytes: int = 64 * 1024 * 1024
+    budgets: Budgets | None = None
+    """Of vendors, deployments and tags; None if the config has none."""
     needs_prices: bool = False
     """Whether models whose price nobody knows are refused (`block_requests_for_models_without_pricing`)."""
     cache: ResponseCache | None = None
@@ -201,6 +204,10 @@ class Pipeline:
             return
         call.finished = True
         settle_cost(call, answered=error is None)
+        if self.budgets is not None:
+            self.budgets.spend(call)
+        if call.taken is not None and self.router.hard is not None:
+            self.router.hard.settle(call.taken, None if call.usage is None else call.usage.get("total_tokens"))
         reservation.settle()
         if call.storing is not None:
             call.storing.finish(call, error)

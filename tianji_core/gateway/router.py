@@ -18,6 +18,7 @@ from tianji_core.api.errors import (
 )
 from tianji_core.gateway.body import overridden
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.deployment_limits import HardLimits
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.prompt_tokens import most_tokens
@@ -32,6 +33,7 @@ from tianji_core.routing import (
     Stats,
     Target,
 )
+from tianji_core.state import Refused, Taken
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.calls")
@@ -59,6 +61,10 @@ class Router:
     budget: RetryBudget
     measured: frozenset[str] = field(default=frozenset())
     """Groups whose filters want to know how long the prompt is."""
+    counted: tuple[str, ...] = ()
+    """Deployments whose use of the minute the strategies or filters go by."""
+    hard: HardLimits | None = None
+    """Limits that are taken before each try; None if the config wants none."""
     patience: float | None = None
     """Seconds for a call with all its retries and fallbacks, where the client names no time-out."""
 
@@ -147,9 +153,25 @@ class Router:
                     raise self._all_rest(call, left)
                 awake = left  # a group without a way out is asked all the same
             deployment = self.selection.pick(target.group, awake, call, self.stats)
+            taken: Taken | None = None
+            if self.hard is not None and self.hard.covers(deployment):
+                room = await self.hard.take(call, deployment)
+                if isinstance(room, Refused):
+                    left = [d for d in awake if d is not deployment]
+                    if not left:
+                        raise self._used_up(call, room)
+                    continue
+                taken = room
             try:
-                return await tries.attempt(call, target, deployment)
+                reply = await tries.attempt(call, target, deployment)
+                call.taken = taken
+                return reply
+            except asyncio.CancelledError:
+                call.taken = taken
+                raise
             except GatewayError as error:
+                if taken is not None and self.hard is not None:
+                    self.hard.settle(taken, 0)
                 if call.deadline is not None and time.monotonic() >= call.deadline:
                     raise
                 # The same credential would be refused again; what merely failed is asked again, but last.
@@ -192,6 +214,12 @@ class Router:
         if call.options.disable_fallbacks or call.fallbacks >= self.fallbacks.limit:
             return False
         return any(f.model not in tried for f in self.fallbacks.after(None, asked, call.options.fallbacks))
+
+    def _used_up(self, call: Call, room: Refused) -> RateLimitError:
+        return RateLimitError(
+            f"All deployments of model {call.group!r} have used up their requests or tokens of this minute.",
+            retry_after=max(room.retry_after, 1.0),
+        )
 
     def _all_rest(self, call: Call, resting: Sequence[Deployment]) -> RateLimitError:
         seconds = min(self.stats.cooldowns.remaining(d.id) for d in resting)

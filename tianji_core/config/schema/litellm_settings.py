@@ -9,7 +9,7 @@ from tianji_core.config.schema.base import Block, key, later
 from tianji_core.config.schema.cache_params import CacheParams
 from tianji_core.config.schema.prices import Discounts, Margins
 from tianji_core.config.schema.router_settings import Fallbacks
-from tianji_core.config.schema.types import Before, Flag, Kind, Names, Seconds, Text, TextMap, Whole, wrong
+from tianji_core.config.schema.types import AnyMap, Before, Flag, Kind, Names, Seconds, Text, TextMap, Whole, wrong
 
 
 def _verify(value: Any) -> Any:
@@ -74,6 +74,9 @@ class LitellmSettings(Block):
     )
     block_requests_for_models_without_pricing: Flag = key(
         False, "Refuse calls of models whose price nobody knows.", usage="C"
+    )
+    tag_budget_config: AnyMap = key(
+        {}, "Money by tag of requests: `{free: {max_budget: 10, budget_duration: 1d}}`.", usage="C"
     )
     cache: Flag = key(False, "Answer repeated requests from a cache.", usage="B")
     cache_params: CacheParams = key({}, "Options of the cache.", usage="B", kind="block")

@@ -111,6 +111,8 @@ class LitellmParams(Block):
     cooldown_time: Seconds | None = key(
         None, "How long it rests after failures; 0 for not at all.", usage="B", default_text="router_settings"
     )
+    max_budget: Number | None = key(None, "Dollars it may cost within budget_duration.", usage="B")
+    budget_duration: Text | None = key(None, "Time span of max_budget: 30s, 10m, 12h, 1d, 1mo.", usage="B")
     tags: Names = key([], "Tags that callers reach it by.", usage="B")
     connect_timeout: Seconds | None = key(None, "Time to connect.", usage="ours", default_text="router_settings")
     first_byte_timeout: Seconds | None = key(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from tianji_core.config.schema import known
-from tianji_core.config.schema.base import Block, key, later
+from tianji_core.config.schema.base import Block, Remark, key
 from tianji_core.config.schema.types import (
     AnyMap,
     Before,
@@ -74,11 +75,29 @@ def _alias(value: Any) -> Any:
 
 Alias = Annotated[GroupAlias, Before(_alias)]
 
+CHECKS = frozenset(
+    {
+        "enforce_model_rate_limits",
+        "router_budget_limiting",
+        "responses_api_deployment_check",
+        "encrypted_content_affinity",
+    }
+)
+"""Names of `optional_pre_call_checks` that are honoured. Of them only the first makes a difference: the others are
+always done."""
+
 
 class RouterSettings(Block):
     """Choice of deployment, time-outs, retries, fallbacks."""
 
     rare = known.ROUTER_SETTINGS
+
+    @classmethod
+    def remarks(cls, data: dict[str, Any]) -> Iterator[Remark]:
+        named = data.get("optional_pre_call_checks")
+        for name in named if isinstance(named, list) else ():
+            if name not in CHECKS:
+                yield Remark("optional_pre_call_checks", "not-honoured", f"{name} is known, not honoured yet")
 
     routing_strategy: Text = key("simple-shuffle", "How one deployment of a group is picked.")
     routing_strategy_args: AnyMap = key({}, "Options of the strategy.", usage="B")
@@ -136,18 +155,9 @@ class RouterSettings(Block):
     enable_tag_filtering: Flag = key(False, "Routing by tag.", usage="B")
     tag_filtering_match_any: Flag = key(True, "One common tag is enough.", usage="B")
     tag_routing_prefix: str = key("", "Prefix of the tags that route.", usage="B")
-
-    optional_pre_call_checks = later(
-        None,
-        "Further checks by name. Those of Responses and encrypted content are always made.",
-        kind="list of names",
-        noop=(
-            None,
-            [],
-            ["responses_api_deployment_check"],
-            ["encrypted_content_affinity"],
-            ["responses_api_deployment_check", "encrypted_content_affinity"],
-            ["encrypted_content_affinity", "responses_api_deployment_check"],
-        ),
+    optional_pre_call_checks: Names = key(
+        [], "`enforce_model_rate_limits`: rpm and tpm are hard limits, over all replicas.", usage="B"
     )
-    provider_budget_config = later(None, "Money by provider.", kind="map", noop=(None, {}))
+    provider_budget_config: AnyMap = key(
+        {}, "Money by provider: `{openai: {budget_limit: 100, time_period: 1d}}`.", usage="B"
+    )

@@ -115,7 +115,7 @@ class ResponseCache:
     def told(self, call: Call, entry: Entry, usage: Mapping[str, Any] | None) -> None:
         """Note on a call that its answer was kept: nobody was asked, and nothing was used."""
         call.cache_hit = True
-        call.group = call.model
+        call.group = call.routed or call.model
         call.deployment = self._deployments.get(entry.deployment or "")
         call.upstream_model = entry.model
         call.usage = usage
@@ -127,7 +127,7 @@ class ResponseCache:
 
     def _may_be_kept(self, call: Call) -> bool:
         """Whether all that the answer depends on stands in the request, and all that it says in the normal form."""
-        if call.kept is not None or self._models.resolve(call.model) is None:
+        if call.kept is not None or self._models.resolve(call.routed or call.model) is None:
             return False  # files that it names are their owner's; a model that is not there has no answers
         surface = call.surface
         if surface is None:

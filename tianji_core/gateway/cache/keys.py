@@ -63,7 +63,7 @@ def _material(call: Call, whose: str, forwarded: Sequence[bytes]) -> dict[str, A
     return {
         "operation": call.operation,
         "dialect": None if call.native is None else call.dialect,
-        "model": call.model,
+        "model": call.routed or call.model,
         "whose": whose,
         "headers": headers,
         "body": {name: value for name, value in body.items() if value is not None and name not in _IGNORED},
