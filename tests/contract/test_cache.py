@@ -632,7 +632,7 @@ def test_guardrails_judge_what_was_kept(with_cache):
     with_cache(main, modules={"my_guard": GUARD}, **GUARDED)
 
 
-def test_what_records_say(with_cache):
+def test_what_records_say(with_cache, row, fake_upstream):
     async def main(client, vendor):
         vendor.answer(Answer.chat())
         for stream in (False, False, True):
@@ -654,7 +654,9 @@ def test_what_records_say(with_cache):
 
     pipeline.make_record = noted
     try:
-        with_cache(main, modules={"remember": REMEMBER}, litellm_settings={"callbacks": ["remember.remember"]})
+        rows = [row(fake_upstream, input_cost_per_token=0.01, output_cost_per_token=0.02)]
+        callbacks = {"callbacks": ["remember.remember"]}
+        with_cache(main, rows=rows, modules={"remember": REMEMBER}, litellm_settings=callbacks)
     finally:
         pipeline.make_record = make
     from tianji_core.api.standard_payload import standard_payload
@@ -665,6 +667,9 @@ def test_what_records_say(with_cache):
     assert without.cache_key is None
     assert dict(hit.usage) == dict(asked.usage) == dict(streamed.usage)
     assert hit.attempts == ()
+    assert (hit.cost, streamed.cost) == (0, 0)
+    assert hit.saved_cost == streamed.saved_cost == asked.cost > 0
+    assert asked.saved_cost is None
     assert (hit.provider, hit.upstream_model) == (asked.provider, asked.upstream_model)
     assert hit.response["choices"] == asked.response["choices"]
     assert streamed.response["choices"][0]["message"]["content"] == "Hello!"

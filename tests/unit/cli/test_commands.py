@@ -54,12 +54,14 @@ def test_check(tianji, tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(json.dumps(ECHO))
     assert tianji("check", str(path))[0] == 0
-    path.write_text(json.dumps({**ECHO, "router_settings": {"redis_host": "x", "typo_key": 1}}, indent=1))
+    path.write_text(
+        json.dumps({**ECHO, "router_settings": {"provider_budget_config": {"openai": {}}, "typo_key": 1}}, indent=1)
+    )
     code, _, err = tianji("check", str(path))
     assert code == 0
     assert "c.yaml:" in err
     assert "typo_key" in err
-    assert "redis_host" in err
+    assert "provider_budget_config" in err
     assert tianji("check", "--strict", str(path))[0] == 1
     path.write_text("model_list: 5")
     assert tianji("check", str(path))[0] == 2
