@@ -42,6 +42,7 @@ class GatewayError(Exception):
 
     `message` goes to the caller: no secret, no host name, no traceback belongs in it. `param` names the offending
     request parameter. `code` is the vendor's own code, for the router and the logs. `retry_after` is in seconds.
+    `deployment_id` is the row of the config that the failed try went to.
     `headers` are the vendor's header fields, of which the server passes on the harmless ones. `detail` is added to
     an OpenAI-shaped body as `provider_specific_fields`.
     """
@@ -69,6 +70,7 @@ class GatewayError(Exception):
         self.param = param
         self.code = code
         self.provider = provider
+        self.deployment_id: str | None = None
         self.retry_after = retry_after
         self.headers = headers
         self.detail = detail

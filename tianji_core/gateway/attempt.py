@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from tianji_core.accounting import count_answer, count_stream, is_reported, read_chunks
+from tianji_core.accounting import believable, count_answer, count_stream, is_reported, read_chunks
 from tianji_core.accounting.prices.units import measure
 from tianji_core.api.callback import AttemptRecord, Cost, in_dollars
 from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError, UnsupportedCapabilityError
@@ -113,6 +113,7 @@ class Attempt:
         except GatewayError as error:
             if error.provider is None:
                 error.provider = self._deployment.provider_name
+            error.deployment_id = self._deployment.id
             if error.headers is not None:
                 call.upstream_headers = error.headers
             conceal(error, self._deployment)
@@ -210,6 +211,8 @@ class Attempt:
         if self._deployment.rates is None:
             call.named_model = answer.get("model")
         usage = answer.get("usage")
+        if isinstance(usage, dict) and (true := believable(usage)) is not usage:
+            usage = answer["usage"] = dict(true)
         if self._counts and not is_reported(usage) and request.operation in _COUNTED:
             counted = await count_answer(request.model, call.operation, call.body, answer)
             usage = answer["usage"] = counted.usage
@@ -293,7 +296,7 @@ class Attempt:
         call = self._call
         timeouts = self._deployment.stream_timeouts if call.stream else self._deployment.timeouts
         seconds = call.options.patience(stream=call.stream)
-        if call.attempts and call.deadline is not None:  # what is left of it
+        if call.deadline is not None and (call.attempts or seconds is None):  # what is left of it
             left = call.deadline - time.monotonic()
             if left <= 0:
                 raise RequestTimeoutError("The request's time is over.")
@@ -374,11 +377,18 @@ class Attempt:
         return await self._begun(StreamReply(self._call, source, Passage(meter), content_type))
 
     async def _begun(self, reply: StreamReply) -> StreamReply:
+        patience = self._deployment.first_chunk_patience
         try:
-            await reply.start()
+            if patience is None:
+                await reply.start()
+            else:
+                async with asyncio.timeout(self._started + patience - time.monotonic()):
+                    await reply.start()
         except GatewayError:
             reply.transform.error = None  # kept there too, it would hold the reply that holds it
             raise
+        except TimeoutError:
+            raise RequestTimeoutError("The provider did not answer in time.") from None
         first_token = time.monotonic() - self._started
         reply.on_end = lambda ended, error: self._stream_ended(ended, error, first_token)
         return reply

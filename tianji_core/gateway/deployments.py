@@ -92,6 +92,7 @@ class DeploymentBuilder:
             transport=self._transport,
             timeouts=timeouts,
             stream_timeouts=stream_timeouts,
+            first_chunk_patience=_first_chunk_patience(stream_timeouts),
             weight=params.weight,
             rpm=row.rpm if row.rpm is not None else params.rpm,
             tpm=row.tpm if row.tpm is not None else params.tpm,
@@ -266,3 +267,13 @@ def secrets_of(provider: Provider) -> tuple[str, ...]:
     hidden = [getattr(settings, name) for name, field in type(settings).model_fields.items() if field.repr is False]
     found = (value for value in (getattr(provider, "api_key", None), *hidden) if isinstance(value, str))
     return tuple(dict.fromkeys(value for value in found if len(value) >= SHORTEST_SECRET))
+
+
+def _first_chunk_patience(timeouts: Timeouts) -> float | None:
+    """The time-out for a stream's first chunk; None if that for silence is no longer.
+
+    Most vendors send the head of a stream at once, and only then let the model think: a time-out until the head alone
+    would never be met.
+    """
+    first, between = timeouts.first_byte, timeouts.between_chunks
+    return first if first is not None and (between is None or first < between) else None

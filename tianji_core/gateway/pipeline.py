@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from tianji_core.accounting import believable
 from tianji_core.api.errors import (
     ClientClosedError,
     GatewayError,
@@ -203,6 +204,8 @@ class Pipeline:
         if call.finished:
             return
         call.finished = True
+        if call.usage is not None:
+            call.usage = believable(call.usage)  # whoever told it, and in whatever dialect
         settle_cost(call, answered=error is None)
         if self.budgets is not None:
             self.budgets.spend(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -145,6 +145,7 @@ class Router:
         everyone = left = self.selection.eligible(target.group, everyone, call, self.stats)
         failed: set[str] = set()
         refused: set[str] = set()
+        not_before: dict[str, float] = {}
         retry = 0
         while True:
             awake = self.selection.awake(left, self.stats)
@@ -177,6 +178,8 @@ class Router:
                 # The same credential would be refused again; what merely failed is asked again, but last.
                 credential = isinstance(error, (AuthenticationError, PermissionDeniedError)) and len(everyone) > 1
                 (refused if credential else failed).add(deployment.id)
+                if error.retry_after is not None and error.retry_after > 0:
+                    not_before[deployment.id] = time.monotonic() + error.retry_after
                 left = [d for d in everyone if d.id not in refused]
                 fresh = self.selection.awake([d for d in left if d.id not in failed], self.stats)
                 worth = self.retries.tries(
@@ -194,7 +197,10 @@ class Router:
                 if fresh:
                     left = fresh
                 else:
-                    delay = self._pause(call, error, retry, elsewhere=self._elsewhere(call, asked, tried))
+                    left, asked_for = _soonest(left, not_before)
+                    delay = None
+                    if not (asked_for or isinstance(error, RateLimitError)) or not self._elsewhere(call, asked, tried):
+                        delay = self._pause(asked_for, retry)
                 if delay is None or (call.deadline is not None and time.monotonic() + delay >= call.deadline):
                     raise
             retry += 1
@@ -202,11 +208,9 @@ class Router:
             if delay > 0:
                 await asyncio.sleep(delay)
 
-    def _pause(self, call: Call, error: GatewayError, retry: int, *, elsewhere: bool) -> float | None:
+    def _pause(self, asked_for: float, retry: int) -> float | None:
         """Seconds until a deployment that has failed is asked again; None if it should not be."""
-        if elsewhere and isinstance(error, RateLimitError):
-            return None
-        delay = self.retries.delay(error, retry, self.stats.random)
+        delay = self.retries.delay(asked_for, retry, self.stats.random)
         return delay if delay is not None and self.budget.take(time.monotonic()) else None
 
     def _elsewhere(self, call: Call, asked: str, tried: set[str]) -> bool:
@@ -227,3 +231,18 @@ class Router:
             f"All deployments of model {call.group!r} rest after failures. Try again in {seconds:.0f} seconds.",
             retry_after=max(seconds, 1.0),
         )
+
+
+def _soonest(left: Sequence[Deployment], not_before: Mapping[str, float]) -> tuple[Sequence[Deployment], float]:
+    """Those that may be asked again first, and the seconds until their vendors want to be; 0 if none asked for a pause.
+
+    A vendor that named a time is not asked before it by the call that was told, whatever came in between.
+    """
+    if not not_before:
+        return left, 0.0
+    now = time.monotonic()
+    ready = [d for d in left if not_before.get(d.id, 0.0) <= now]
+    if ready:
+        return ready, 0.0
+    first = min(left, key=lambda d: not_before[d.id])
+    return [first], not_before[first.id] - now

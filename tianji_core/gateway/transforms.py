@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from tianji_core.accounting import believable
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
 from tianji_core.api.pass_through import Meter
 from tianji_core.api.provider import Body, ModelRequest, Provider, StreamDecoder
@@ -71,6 +72,8 @@ class StreamTransform(ABC):
             if usage is None and not self._wants_usage:
                 chunk.pop("usage", None)
             return True
+        if (true := believable(usage)) is not usage:
+            usage = chunk["usage"] = dict(true)
         self.usage = usage
         if "service_tier" in chunk:
             self.service_tier = chunk["service_tier"]

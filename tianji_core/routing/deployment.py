@@ -29,6 +29,8 @@ class Deployment:
     """Lent to the provider's async methods; most override none of them, and then the `needs_…` below are false."""
     timeouts: Timeouts
     stream_timeouts: Timeouts
+    first_chunk_patience: float | None = None
+    """Seconds from the beginning of a try to a stream's first chunk, where no other time-out sees to that."""
     weight: float | None = None
     rpm: int | None = None
     tpm: int | None = None

@@ -52,14 +52,13 @@ class RetryPolicy:
             return 0
         return next((number for number in (asked, policy, own) if number is not None), self.num_retries)
 
-    def delay(self, error: GatewayError, retry: int, random: Random) -> float | None:
+    def delay(self, asked: float, retry: int, random: Random) -> float | None:
         """Seconds to wait before retry number `retry` (from 0) at a deployment that has failed already.
 
-        None if the vendor asks for a longer pause than anybody waits.
+        `asked` is what its vendor asked for, 0 if nothing. None if that is longer than anybody waits.
         """
         jitter = self.jitter * random.random()
-        asked = error.retry_after
-        if asked is not None and asked > 0:
+        if asked > 0:
             return asked + jitter if asked <= MAX_RETRY_AFTER else None
         return max(self.retry_after, min(self.max_delay, self.initial_delay * 2.0 ** min(retry, 60))) + jitter
 

@@ -162,6 +162,8 @@ class HeaderWriter:
         if call is not None:
             fields = [(self._call_id, call.id.encode()), self._version, NOSNIFF]
             if call.attempts:
+                if error.deployment_id is not None:
+                    fields.append((self._model_id, _value(error.deployment_id)))
                 fields.append((self._retries, b"%d" % call.retries))
                 fields.append((self._fallbacks, b"%d" % call.fallbacks))
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -124,6 +126,10 @@ class Connection:
                 self._sent += len(piece)
                 await self._send(piece if answer.pieces is None else b"%x\r\n%b\r\n" % (len(piece), piece))
             if left is not None and left <= 0:
+                if answer.reset:
+                    sock = self._writer.get_extra_info("socket")
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self._writer.transport.abort()
                 return False
         if answer.pieces is not None:
             await self._send(b"0\r\n\r\n")

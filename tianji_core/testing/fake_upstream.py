@@ -40,6 +40,8 @@ class Answer:
     """Seconds before the first byte."""
     cut_at: int | None = None
     """The connection is closed after this many bytes of the body."""
+    reset: bool = False
+    """It is then closed with a reset (RST), as by a host that has died, and not with a farewell (FIN)."""
     silent: bool = False
     """Nothing is ever answered; the connection stays open until the client gives up."""
 

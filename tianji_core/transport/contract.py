@@ -32,7 +32,7 @@ class Timeouts:
     total           the whole exchange, from `send` to the last byte of the body
     """
 
-    connect: float | None = 5.0
+    connect: float | None = 3.0
     pool: float | None = 10.0
     write: float | None = 60.0
     first_byte: float | None = 600.0

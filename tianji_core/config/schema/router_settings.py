@@ -128,7 +128,7 @@ class RouterSettings(Block):
     total_timeout: Seconds | None = key(
         None, "Time for a call with all its retries and fallbacks.", usage="ours", default_text="no limit"
     )
-    connect_timeout: Seconds = key(5.0, "Time to connect to a vendor.", usage="ours")
+    connect_timeout: Seconds = key(3.0, "Time to connect to a vendor.", usage="ours")
     first_byte_timeout: Seconds | None = key(
         None, "Time until an answer begins.", usage="ours", default_text="as stream_timeout and timeout"
     )
