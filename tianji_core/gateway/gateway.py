@@ -24,6 +24,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
 from tianji_core.gateway.dialects import to_normal_form
 from tianji_core.gateway.following import Following
+from tianji_core.gateway.health import Health
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.policies.stored import taker
 from tianji_core.gateway.reply import Reply, StreamReply
@@ -202,6 +203,11 @@ class Gateway:
         return self._responses
 
     @cached_property
+    def health(self) -> Health:
+        """The health checks of the deployments."""
+        return Health(self)
+
+    @cached_property
     def sharing(self) -> RoutingShare:
         """What other replicas are told of the deployments, and tell."""
         router = self.pipeline.router
@@ -220,6 +226,7 @@ class Gateway:
         self.pipeline.callbacks.start()
         await self.store.start()
         await self.following.start()
+        self.health.start()
         await self.resume()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
@@ -249,6 +256,7 @@ class Gateway:
         """Another gateway has taken this one's place: begin nothing more in the background, end what is under way."""
         await self.following.aclose()
         self.sharing.close()
+        await self.health.aclose()
         if "batches" in self.__dict__:
             await self.batches.runner.aclose(None)
 
@@ -261,6 +269,7 @@ class Gateway:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
         await self.following.aclose()
         self.sharing.close()
+        await self.health.aclose()
         if self.pipeline.budgets is not None:
             await self.pipeline.budgets.aclose()
         if "batches" in self.__dict__:

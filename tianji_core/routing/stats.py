@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from random import Random
+from typing import NamedTuple
 
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.routing import DeploymentStats
@@ -12,6 +13,20 @@ from tianji_core.routing.cooldown import Cooldowns, is_illness
 
 TIMEOUT_PENALTY = 1000.0
 """Seconds that a time-out counts as among the latency samples."""
+
+
+class Checked(NamedTuple):
+    """What a health check has found. `healthy` is None where there was nothing to ask; `error` says why, then too.
+
+    `at` is in Unix seconds, `seconds` how long it took, `status` that of the vendor's answer.
+    """
+
+    deployment_id: str
+    healthy: bool | None
+    at: float
+    seconds: float
+    status: int | None
+    error: str | None
 
 
 class Stats:
@@ -22,6 +37,8 @@ class Stats:
         self._samples = samples
         self._stats: dict[str, DeploymentStats] = {}
         self.cooldowns = Cooldowns()
+        self.checked: dict[str, Checked] = {}
+        """The newest health check of each deployment that had one."""
         self._minute, self._began, self._ends = 0, 0.0, 0.0  # the running minute, in Unix seconds
 
     @property
@@ -102,4 +119,6 @@ class Stats:
         """Drop deployments that a reload took out of the config."""
         for identifier in self._stats.keys() - ids:
             del self._stats[identifier]
+        for identifier in self.checked.keys() - ids:
+            del self.checked[identifier]
         self.cooldowns.forget_all_but(ids)
