@@ -35,6 +35,7 @@ from tianji_core.server.routes import (
     listing,
     message_batches,
     model_info,
+    models_admin,
     models_api,
     policies,
     realtime,
@@ -129,6 +130,7 @@ class App:
             *responses.routes(self),
             *utilities.routes(self),
             *routing.routes(self),
+            *models_admin.routes(self),
             *policies.routes(self),
             *fallbacks.routes(self),
             *cache.routes(self),
@@ -229,6 +231,9 @@ class App:
         await receive()
         try:
             await self.serving.gateway.start()
+            self.serving.gateway.on_newer = self.request_reload
+            if self.serving.gateway.newer is not None:  # models of the store: nobody is served without them
+                await self.reload()
         except Exception as error:
             log.exception("start-up failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -271,6 +276,11 @@ class App:
             except Exception as error:
                 log.error("reload refused, the old config stays in force", error=str(error))
 
+    async def in_force(self) -> None:
+        """Wait until what the store has just got is in force here."""
+        while self._reloading is not None and not self._reloading.done():
+            await asyncio.shield(self._reloading)
+
     async def reload(self, source: ConfigSource | None = None) -> None:
         """Compile the config anew and swap it in. Raises ConfigError, and changes nothing, if it cannot work.
 
@@ -285,6 +295,7 @@ class App:
             gateway = await asyncio.to_thread(Gateway.from_config, source, predecessor=old)
             try:
                 await gateway.start()
+                gateway.on_newer = self.request_reload
                 self.serving = Serving.of(gateway)
             except BaseException:
                 await gateway.aclose()

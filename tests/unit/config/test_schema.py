@@ -161,7 +161,7 @@ def test_slips_are(slip: str, meant: str) -> None:
         ({"general_settings": {"cancel_on_disconnect": False}}, True),
         ({"general_settings": {"background_health_checks": False}}, False),
         ({"general_settings": {"health_check_interval": 300}}, False),
-        ({"general_settings": {"store_model_in_db": "True"}}, True),
+        ({"general_settings": {"store_model_in_db": "True"}}, False),
         ({"general_settings": {"completion_model": "x"}}, True),
         ({"general_settings": {"infer_model_from_keys": False}}, False),
         ({"mcp_servers": {}}, False),

@@ -103,13 +103,13 @@ class GeneralSettings(Block):
         usage="ours",
         kind="vendor or gateway",
     )
+    store_model_in_db: Flag = key(False, "Models may be added by API, and are kept in the database.", usage="A")
     batch_concurrency: Whole = key(8, "Lines of batches under way at once in one process.", usage="ours")
     max_batch_file_records: Whole = key(50_000, "Most lines of a batch file.", usage="C")
 
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
     )
-    store_model_in_db = later(False, "Models and settings live in the database too.", kind=Switch, usage="A")
     alerting = later(None, "Where alerts go.", kind="list of names", noop=(None, []))
     alert_types = later(None, "Which alerts.", kind="list of names")
     alert_to_webhook_url = later(None, "Webhooks by alert.", kind="map")
