@@ -60,6 +60,18 @@ class Stats:
             found.requests = found.tokens = found.failed = 0
         return found
 
+    def copied(self) -> Stats:
+        """The same numbers, for who wants to look and must not change any; cooldowns can be read."""
+        copy = Stats(self._samples)
+        copy.cooldowns = self.cooldowns
+        for identifier in list(self._stats):
+            seen, mine = self.stats(identifier), DeploymentStats(self._samples)
+            for name in DeploymentStats.__slots__:
+                value = getattr(seen, name)
+                setattr(mine, name, value.copy() if isinstance(value, deque) else value)
+            copy._stats[identifier] = mine
+        return copy
+
     def keep(self, samples: int) -> None:
         """Keep so many samples of each deployment from now on; the newest of those there are stay."""
         if samples == self._samples:

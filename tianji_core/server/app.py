@@ -40,6 +40,7 @@ from tianji_core.server.routes import (
     policies,
     realtime,
     responses,
+    routing,
     utilities,
 )
 from tianji_core.telemetry import get_logger
@@ -79,6 +80,9 @@ class App:
     def __init__(self, gateway: Gateway, source: ConfigSource | None = None) -> None:
         self.serving = Serving.of(gateway)
         self.draining = False
+        self.watches_config = False
+        """Whether a change of the config's files is followed by a reload; to be set before start-up."""
+        self._watching: asyncio.Task[None] | None = None
         self._source = source
         self._reloading: asyncio.Task[None] | None = None
         self._reload_wanted = False
@@ -125,6 +129,7 @@ class App:
             *kept.routes(self),
             *responses.routes(self),
             *utilities.routes(self),
+            *routing.routes(self),
             *models_admin.routes(self),
             *policies.routes(self),
             *fallbacks.routes(self),
@@ -234,9 +239,16 @@ class App:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         self._on_hangup()
+        if self.watches_config:
+            from tianji_core.server.watching import files_of, watch
+
+            watching = watch(lambda: files_of(self.serving.gateway.loaded), self.request_reload)
+            self._watching = asyncio.get_running_loop().create_task(watching)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.draining = True
+        if self._watching is not None:
+            self._watching.cancel()
         if self._reloading is not None:
             self._reloading.cancel()
         if self._retired:
