@@ -28,6 +28,8 @@ SECONDS = 60.0
 """That a check may take, unless `model_info.health_check_timeout` says otherwise."""
 AT_ONCE = 10
 """Checks under way at the same time, unless the config says otherwise."""
+SHORTEST = 0.05
+"""Seconds between two rounds, whatever the config says: each costs money."""
 _ASKED: dict[Operation, dict[str, Any]] = {
     "chat": {"messages": [{"role": "user", "content": "Say ok."}], "max_tokens": 16},
     "completions": {"prompt": "Say ok.", "max_tokens": 16},
@@ -81,6 +83,7 @@ class Health:
         return results
 
     async def _go_on(self, interval: float) -> None:
+        interval = max(interval, SHORTEST)
         groups = frozenset(self._gateway.config.general_settings.background_health_check_model_groups)
         while True:
             wanted = [
