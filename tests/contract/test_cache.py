@@ -832,7 +832,7 @@ def test_without_a_cache(serving, config_beside):
         path = config_beside({"general_settings": {"custom_auth": "who.who"}}, who=WHO)
         async with serving(path) as client:
             answer = await client.get("/cache/ping", headers={"authorization": "Bearer boss"})
-            assert (answer.status, answer.json()["error"]["type"]) == (503, "cache_ping_error")
+            assert (answer.status, answer.json()["error"]["type"]) == (404, "cache_ping_error")
 
     asyncio.run(main())
 

@@ -201,3 +201,36 @@ def test_budgets(replicas, fake_upstream, where):
     # What a provider has spent is the same key for every test and every run: not in a Redis that others use.
     shared = where != "provider"
     replicas(main, rows, count=2 if shared else 1, shared=shared, router=router, litellm_settings=litellm)
+
+
+@pytest.mark.parametrize("fault", ["hang", "kill"])
+def test_redis_away_fails_nobody(own_redis, fake_upstream, fault):
+    """Limits go on by this replica's share, and no call waits for more than a time limit or two."""
+    fake_upstream.answer(Answer.chat())
+    row = {"model": "openai_compatible/up", "api_base": f"{fake_upstream.url}/v1", "api_key": "k", "rpm": 50}
+    config = {
+        "model_list": [{"model_name": "m", "litellm_params": row}],
+        "router_settings": {
+            "redis_url": own_redis.url,
+            "num_retries": 0,
+            "enable_pre_call_checks": True,
+            "optional_pre_call_checks": ["enforce_model_rate_limits"],
+        },
+    }
+
+    async def main():
+        async with Gateway.from_config(config) as gateway:
+            assert await ask(gateway) is None
+            getattr(own_redis, fault)()
+            slowest, answers = 0.0, []
+            for _ in range(60):
+                begin = time.monotonic()
+                answers.append(await ask(gateway))
+                slowest = max(slowest, time.monotonic() - begin)
+            if fault == "hang":
+                own_redis.go_on()
+            assert slowest < 0.3
+            assert set(answers) <= {None, "RateLimitError"}
+            assert 40 <= answers.count(None) <= 49, "the limit holds without Redis, too"
+
+    asyncio.run(main())

@@ -241,3 +241,17 @@ def test_check_strict(tianji, tmp_path):
     assert strict.end() == 1
     assert "no_such_key" in strict.output()
     assert "c.yaml:" in strict.output()
+
+
+def test_explain_asks_a_gateway_that_runs(gateway):
+    from click.testing import CliRunner
+
+    from tianji_core.cli.explain import explain
+
+    args = ["--url", gateway.url, "--model", "m", "--json"]
+    said = CliRunner().invoke(explain, [*args, "--admin-key", gateway.key])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.output)["route"]["picked"]
+    refused = CliRunner().invoke(explain, [*args, "--admin-key", "sk-wrong"])
+    assert refused.exit_code == 2
+    assert "status 401" in refused.output

@@ -140,6 +140,28 @@ def test_sighup_picks_up_a_new_model(own_gateway):
     assert "Traceback" not in running.server.log()
 
 
+def test_a_changed_file_is_enough_with_reload(own_gateway):
+    running = own_gateway("--reload")
+    path = running.server.config
+    good = path.read_text()
+    config = json.loads(good)
+    path.write_text("model_list: [}")
+    deadline = time.monotonic() + 8
+    while "reload refused" not in running.server.log():
+        assert time.monotonic() < deadline, running.server.log()
+        time.sleep(0.05)
+    [line] = [line for line in running.server.log().splitlines() if "reload refused" in line]
+    assert f"{path.name}:1" in line
+    assert "m" in models(running)
+    config["model_list"].append({**config["model_list"][0], "model_name": "newcomer"})
+    path.write_text(json.dumps(config))
+    deadline = time.monotonic() + 8
+    while "newcomer" not in models(running):
+        assert time.monotonic() < deadline, running.server.log()
+        time.sleep(0.05)
+    assert "Traceback" not in running.server.log()
+
+
 @pytest.mark.parametrize("path", ["/health/readiness"])
 def test_two_workers_serve_and_end(own_gateway, path):
     running = own_gateway("--workers", "2", drain_timeout=5)

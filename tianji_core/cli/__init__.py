@@ -1,4 +1,4 @@
-"""The command line: `tianji serve`, `tianji check`, `tianji db`, `tianji plugins`, `tianji prices`."""
+"""The command line: `tianji serve|check|explain|db|plugins|prices`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Commands(click.Group):
     _homes: ClassVar = {
         "serve": ("tianji_core.cli.serve", "serve"),
         "check": ("tianji_core.cli.check", "check"),
+        "explain": ("tianji_core.cli.explain", "explain"),
         "db": ("tianji_core.cli.db", "db"),
         "plugins": ("tianji_core.cli.plugins", "plugins"),
         "prices": ("tianji_core.cli.prices", "prices"),

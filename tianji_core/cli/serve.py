@@ -40,6 +40,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - only with a strong master key, see listen
 )
 @click.option("--debug", "--detailed_debug", "debug", is_flag=True, help="Log in detail, and tracebacks of failures.")
 @click.option("--skip_server_startup", "--validate_config", "dry", is_flag=True, help="Compile the config and end.")
+@click.option("--reload", is_flag=True, help="Reload when the config, its includes or the .env change.")
 @click.option("--run_hypercorn", is_flag=True, help="The same as --server hypercorn.")
 @click.option("--run_gunicorn", "--run_granian", "other_server", is_flag=True, hidden=True)
 @click.option("--use_prisma_db_push", "--use_prisma_migrate", "_prisma", is_flag=True, hidden=True)
@@ -58,6 +59,7 @@ def serve(
     certfile: str | None,
     debug: bool,
     dry: bool,
+    reload: bool,
     run_hypercorn: bool,
     other_server: bool,
     _prisma: bool,
@@ -93,6 +95,8 @@ def serve(
     chosen = choose_server("hypercorn" if run_hypercorn else server)
     if other_server:
         click.echo(f"gunicorn and granian are not supported; serving with {chosen}.", err=True)
+    if reload and loaded.path is None:
+        _fail("--reload needs a config file to watch.")
     options = Options(
         host=listen_address(loaded, settings, host),
         port=port if port is not None else settings.port,
@@ -104,6 +108,7 @@ def serve(
         certfile=certfile,
         debug=debug,
         max_message_bytes=int(loaded.config.general_settings.max_request_size_mb * 1024 * 1024),
+        reload=reload,
     )
     source: Any = loaded.path if loaded.path is not None else loaded
     if options.workers > 1 and loaded.path is None:

@@ -26,6 +26,7 @@ from tianji_core.routing.filters import (
     BlockedFilter,
     ContextFilter,
     Filter,
+    HealthFilter,
     LimitFilter,
     ParallelFilter,
     RegionFilter,
@@ -110,6 +111,9 @@ class RouterBuilder:
             found.append(AccessFilter())
         if any(d.region for d in rows):
             found.append(RegionFilter())
+        general = self._compiler.config.general_settings
+        if (router.enable_health_check_routing or general.enable_health_check_routing) and len(rows) > 1:
+            found.append(HealthFilter(self._fresh(), forgives=general.health_check_ignore_transient_errors))
         if router.enable_pre_call_checks:
             if any(d.max_input_tokens for d in rows):
                 found.append(ContextFilter())
@@ -125,6 +129,12 @@ class RouterBuilder:
         if self._budgets is not None and (self._budgets.tags or any(map(self._budgets.concern, rows))):
             found.append(BudgetFilter(self._budgets))
         return tuple(found)
+
+    def _fresh(self) -> float:
+        """Seconds that a health check counts for: two rounds of checks, unless the config says otherwise."""
+        general, router = self._compiler.config.general_settings, self._router
+        said = router.health_check_staleness_threshold or general.health_check_staleness_threshold
+        return said if said else 2 * general.health_check_interval
 
     def _cooldowns(self, fallbacks: Fallbacks) -> CooldownRules:
         router, groups = self._router, self._models.groups

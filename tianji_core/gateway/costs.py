@@ -8,7 +8,7 @@ from typing import Any
 from tianji_core.accounting.prices import Pricing
 from tianji_core.accounting.prices.cost import Unpriced, Used, cost_of, with_terms
 from tianji_core.accounting.prices.ladders import BATCH
-from tianji_core.accounting.prices.money import amount_of
+from tianji_core.accounting.prices.money import HALF, MOST_UNITS, SCALE, amount_of
 from tianji_core.accounting.prices.rates import TIERS, Rates
 from tianji_core.api.callback import Cost
 from tianji_core.api.errors import PermissionDeniedError
@@ -33,6 +33,9 @@ def settle_cost(call: Call, *, answered: bool) -> None:
     deployment = call.deployment
     if call.cost is not None or deployment is None or call.deferred or call.batched:
         return
+    call.cost = _plain_cost(call, deployment)
+    if call.cost is not None:
+        return
     if call.request_price is not None:
         found: Cost | Unpriced = _by_request(call.request_price)
     elif call.usage is None and (not answered or call.kind in _NO_WORK):
@@ -50,6 +53,57 @@ def settle_cost(call: Call, *, answered: bool) -> None:
         call.saved, call.cost = found, Cost(0, 0, found.source)
     else:
         call.cost = found
+
+
+_USUAL_TIERS = (None, "default", "standard")
+"""What an answer says of its tier whose prices are the usual ones."""
+_PLAIN_USAGE = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
+)
+
+
+def _plain_cost(call: Call, deployment: Deployment) -> Cost | None:
+    """The cost of a call of the commonest kind: a chat by tokens, at one price each for prompt and answer.
+
+    None for any other; then all that may be is looked at. Both come to the same, which a test compares.
+    """
+    rates: Rates | None = deployment.rates
+    usage = call.usage
+    if (
+        rates is None
+        or not rates.is_plain
+        or usage is None
+        or call.operation != "chat"
+        or call.cache_hit
+        or call.request_price is not None
+        or call.service_tier not in _USUAL_TIERS
+        or call.upstream_model != deployment.model
+        or deployment.pricing is None
+        or deployment.pricing.terms is not None
+        or not _PLAIN_USAGE.issuperset(usage)
+    ):
+        return None
+    prompt, answer = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if (
+        type(prompt) is not int
+        or type(answer) is not int
+        or not 0 < prompt < MOST_UNITS
+        or not 0 <= answer < MOST_UNITS
+    ):
+        return None
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        details = usage.get(name)
+        if details and (type(details) is not dict or any(details.values())):
+            return None
+    body = call.body
+    if "web_search_options" in body or "service_tier" in body:
+        return None
+    each = rates.plain
+    assert each is not None  # noqa: S101 - see is_plain
+    read = (prompt * each.input + HALF) // SCALE
+    written = (answer * each.output + HALF) // SCALE
+    total = read + written
+    return Cost(total, total, rates.source, read, 0, 0, written)
 
 
 def call_cost(call: Call, deployment: Deployment) -> Cost | Unpriced:

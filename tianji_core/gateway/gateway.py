@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
@@ -24,11 +24,13 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
 from tianji_core.gateway.dialects import to_normal_form
 from tianji_core.gateway.following import Following
+from tianji_core.gateway.health import Health
 from tianji_core.gateway.pipeline import Pipeline
 from tianji_core.gateway.policies.stored import taker
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
 from tianji_core.gateway.sharing import RoutingShare
+from tianji_core.gateway.stored_models import is_on, with_stored
 from tianji_core.state import MemoryState, State
 from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from tianji_core.gateway.prices import PriceBook
     from tianji_core.gateway.responses.memory import ResponseMemory
     from tianji_core.gateway.vendor_rows import VendorRows
+    from tianji_core.store.rules import Kept, Rule
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -86,9 +89,18 @@ class Gateway:
         self._transports = transports
         self._stack = AsyncExitStack()
         self._responses: ResponseMemory | None = None
+        self.stored: tuple[Rule, ...] = ()
+        """The models of the store that it was compiled with."""
+        self.newer: tuple[Rule, ...] | None = None
+        """Those that the store has now, if they are others: another gateway has to take this one's place."""
+        self.on_newer: Callable[[], None] | None = None
         self.following = Following(
             self.store,
-            {"policies": taker(pipeline.policies), "fallbacks": stored_fallbacks.taker(pipeline.router)},
+            {
+                "policies": taker(pipeline.policies),
+                "fallbacks": stored_fallbacks.taker(pipeline.router),
+                "models": self._take_models,
+            },
         )
 
     @classmethod
@@ -98,6 +110,7 @@ class Gateway:
         *,
         registry: Registry | None = None,
         predecessor: Gateway | None = None,
+        stored: tuple[Rule, ...] | None = None,
     ) -> Self:
         """Compile a config: a file's path, a mapping, or one that is loaded already.
 
@@ -115,6 +128,11 @@ class Gateway:
             loaded = load(config)
         registry = registry if registry is not None else Registry.scan()
         loaded = with_secrets(loaded, registry)
+        if stored is None:
+            stored = () if predecessor is None else predecessor.stored
+            if predecessor is not None and predecessor.newer is not None:
+                stored = predecessor.newer
+        loaded = with_stored(loaded, stored)
         compiler = Compiler(loaded, registry, predecessor)
         parts = compiler.run()
         if predecessor is not None and predecessor.store.is_for(compiler.database):
@@ -122,12 +140,22 @@ class Gateway:
         else:
             store = Store(compiler.database)
         gateway = cls(loaded, registry, *parts, store, compiler.state)
+        gateway.stored = stored
         if predecessor is not None:
             gateway.following.begin_with(predecessor.following)
         gateway._passing = compiler.passing
         gateway.prices = compiler.prices
         gateway.vendors = compiler.vendors
         return gateway
+
+    def _take_models(self, kept: Kept) -> None:
+        """The store's models are these now."""
+        if kept.rules == self.stored or not is_on(self.loaded):
+            self.newer = None
+            return
+        self.newer = kept.rules
+        if self.on_newer is not None:
+            self.on_newer()
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -175,6 +203,11 @@ class Gateway:
         return self._responses
 
     @cached_property
+    def health(self) -> Health:
+        """The health checks of the deployments."""
+        return Health(self)
+
+    @cached_property
     def sharing(self) -> RoutingShare:
         """What other replicas are told of the deployments, and tell."""
         router = self.pipeline.router
@@ -193,6 +226,7 @@ class Gateway:
         self.pipeline.callbacks.start()
         await self.store.start()
         await self.following.start()
+        self.health.start()
         await self.resume()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
@@ -222,6 +256,7 @@ class Gateway:
         """Another gateway has taken this one's place: begin nothing more in the background, end what is under way."""
         await self.following.aclose()
         self.sharing.close()
+        await self.health.aclose()
         if "batches" in self.__dict__:
             await self.batches.runner.aclose(None)
 
@@ -234,6 +269,7 @@ class Gateway:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
         await self.following.aclose()
         self.sharing.close()
+        await self.health.aclose()
         if self.pipeline.budgets is not None:
             await self.pipeline.budgets.aclose()
         if "batches" in self.__dict__:

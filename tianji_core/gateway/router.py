@@ -151,7 +151,7 @@ class Router:
             awake = self.selection.awake(left, self.stats)
             if not awake:
                 if not failed and self._elsewhere(call, asked, tried):
-                    raise self._all_rest(call, left)
+                    raise self.all_rest(call, left)
                 awake = left  # a group without a way out is asked all the same
             deployment = self.selection.pick(target.group, awake, call, self.stats)
             taken: Taken | None = None
@@ -225,7 +225,7 @@ class Router:
             retry_after=max(room.retry_after, 1.0),
         )
 
-    def _all_rest(self, call: Call, resting: Sequence[Deployment]) -> RateLimitError:
+    def all_rest(self, call: Call, resting: Sequence[Deployment]) -> RateLimitError:
         seconds = min(self.stats.cooldowns.remaining(d.id) for d in resting)
         return RateLimitError(
             f"All deployments of model {call.group!r} rest after failures. Try again in {seconds:.0f} seconds.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from random import Random
+from typing import NamedTuple
 
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.routing import DeploymentStats
@@ -12,6 +13,20 @@ from tianji_core.routing.cooldown import Cooldowns, is_illness
 
 TIMEOUT_PENALTY = 1000.0
 """Seconds that a time-out counts as among the latency samples."""
+
+
+class Checked(NamedTuple):
+    """What a health check has found. `healthy` is None where there was nothing to ask; `error` says why, then too.
+
+    `at` is in Unix seconds, `seconds` how long it took, `status` that of the vendor's answer.
+    """
+
+    deployment_id: str
+    healthy: bool | None
+    at: float
+    seconds: float
+    status: int | None
+    error: str | None
 
 
 class Stats:
@@ -22,6 +37,8 @@ class Stats:
         self._samples = samples
         self._stats: dict[str, DeploymentStats] = {}
         self.cooldowns = Cooldowns()
+        self.checked: dict[str, Checked] = {}
+        """The newest health check of each deployment that had one."""
         self._minute, self._began, self._ends = 0, 0.0, 0.0  # the running minute, in Unix seconds
 
     @property
@@ -42,6 +59,18 @@ class Stats:
             found.minute = self._minute
             found.requests = found.tokens = found.failed = 0
         return found
+
+    def copied(self) -> Stats:
+        """The same numbers, for who wants to look and must not change any; cooldowns can be read."""
+        copy = Stats(self._samples)
+        copy.cooldowns = self.cooldowns
+        for identifier in list(self._stats):
+            seen, mine = self.stats(identifier), DeploymentStats(self._samples)
+            for name in DeploymentStats.__slots__:
+                value = getattr(seen, name)
+                setattr(mine, name, value.copy() if isinstance(value, deque) else value)
+            copy._stats[identifier] = mine
+        return copy
 
     def keep(self, samples: int) -> None:
         """Keep so many samples of each deployment from now on; the newest of those there are stay."""
@@ -102,4 +131,6 @@ class Stats:
         """Drop deployments that a reload took out of the config."""
         for identifier in self._stats.keys() - ids:
             del self._stats[identifier]
+        for identifier in self.checked.keys() - ids:
+            del self.checked[identifier]
         self.cooldowns.forget_all_but(ids)

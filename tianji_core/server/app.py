@@ -35,10 +35,12 @@ from tianji_core.server.routes import (
     listing,
     message_batches,
     model_info,
+    models_admin,
     models_api,
     policies,
     realtime,
     responses,
+    routing,
     utilities,
 )
 from tianji_core.telemetry import get_logger
@@ -78,6 +80,9 @@ class App:
     def __init__(self, gateway: Gateway, source: ConfigSource | None = None) -> None:
         self.serving = Serving.of(gateway)
         self.draining = False
+        self.watches_config = False
+        """Whether a change of the config's files is followed by a reload; to be set before start-up."""
+        self._watching: asyncio.Task[None] | None = None
         self._source = source
         self._reloading: asyncio.Task[None] | None = None
         self._reload_wanted = False
@@ -124,6 +129,8 @@ class App:
             *kept.routes(self),
             *responses.routes(self),
             *utilities.routes(self),
+            *routing.routes(self),
+            *models_admin.routes(self),
             *policies.routes(self),
             *fallbacks.routes(self),
             *cache.routes(self),
@@ -224,14 +231,24 @@ class App:
         await receive()
         try:
             await self.serving.gateway.start()
+            self.serving.gateway.on_newer = self.request_reload
+            if self.serving.gateway.newer is not None:  # models of the store: nobody is served without them
+                await self.reload()
         except Exception as error:
             log.exception("start-up failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         self._on_hangup()
+        if self.watches_config:
+            from tianji_core.server.watching import files_of, watch
+
+            watching = watch(lambda: files_of(self.serving.gateway.loaded), self.request_reload)
+            self._watching = asyncio.get_running_loop().create_task(watching)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.draining = True
+        if self._watching is not None:
+            self._watching.cancel()
         if self._reloading is not None:
             self._reloading.cancel()
         if self._retired:
@@ -259,6 +276,11 @@ class App:
             except Exception as error:
                 log.error("reload refused, the old config stays in force", error=str(error))
 
+    async def in_force(self) -> None:
+        """Wait until what the store has just got is in force here."""
+        while self._reloading is not None and not self._reloading.done():
+            await asyncio.shield(self._reloading)
+
     async def reload(self, source: ConfigSource | None = None) -> None:
         """Compile the config anew and swap it in. Raises ConfigError, and changes nothing, if it cannot work.
 
@@ -273,6 +295,7 @@ class App:
             gateway = await asyncio.to_thread(Gateway.from_config, source, predecessor=old)
             try:
                 await gateway.start()
+                gateway.on_newer = self.request_reload
                 self.serving = Serving.of(gateway)
             except BaseException:
                 await gateway.aclose()

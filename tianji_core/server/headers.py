@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from tianji_core import __version__
-from tianji_core.api.callback import Cost, in_dollars
+from tianji_core.api.callback import PER_DOLLAR, Cost, in_dollars
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Headers
 from tianji_core.gateway.call import Call
@@ -91,7 +91,11 @@ class HeaderWriter:
         self._known: dict[tuple[str, str | None, str | None], list[RawHeader]] = {}
         cost = prefix + "response-cost"
         self._cost = cost.encode()
-        self._cost_parts = [(f"{cost}-{part}".encode(), of) for part, of in _COST_PARTS]
+        self._list_cost = f"{cost}-original".encode()
+        self._cost_sides = [f"{cost}-{side}".encode() for side in ("input", "output")]
+        self._cost_parts = [
+            f"{cost}-{part}".encode() for part in ("tool-usage", "cache-read", "cache-creation", "reasoning")
+        ]
         self._cost_terms = [
             f"{cost}-{part}".encode() for part in ("discount-amount", "margin-amount", "margin-percent")
         ]
@@ -126,11 +130,18 @@ class HeaderWriter:
     def _cost_fields(self, cost: Cost) -> list[RawHeader]:
         """What a whole answer has cost, in dollars; of a stream nobody knows it yet. Parts that are nothing are left
         out, and so are discount and margin where the config has none of either."""
-        fields = [(self._cost, _dollars(cost.total))]
-        for name, part_of in self._cost_parts:
-            amount = part_of(cost)
+        told = b"%r" % (cost.total / PER_DOLLAR)
+        listed = told if cost.original == cost.total else _dollars(cost.original)
+        fields = [(self._cost, told), (self._list_cost, listed)]
+        read, kept, thought = cost.cache_read, cost.cache_write, cost.reasoning
+        both = (cost.input + read + kept, cost.output + thought)
+        for name, amount in zip(self._cost_sides, both, strict=True):
             if amount:
-                fields.append((name, _dollars(amount)))
+                fields.append((name, b"%r" % (amount / PER_DOLLAR)))
+        if read or kept or thought or cost.tools:
+            for name, amount in zip(self._cost_parts, (cost.tools, read, kept, thought), strict=True):
+                if amount:
+                    fields.append((name, _dollars(amount)))
         if cost.discount or cost.margin:
             discount, margin, percent = self._cost_terms
             fields.append((discount, _dollars(cost.discount)))
@@ -192,18 +203,6 @@ def vendor_fields(headers: Headers | Iterable[tuple[str, str]]) -> list[RawHeade
         if len(fields) >= _MAX_COPIED:
             break
     return fields
-
-
-_COST_PARTS: tuple[tuple[str, Callable[[Cost], int]], ...] = (
-    ("original", lambda cost: cost.original),
-    ("input", lambda cost: cost.input + cost.cache_read + cost.cache_write),
-    ("output", lambda cost: cost.output + cost.reasoning),
-    ("tool-usage", lambda cost: cost.tools),
-    ("cache-read", lambda cost: cost.cache_read),
-    ("cache-creation", lambda cost: cost.cache_write),
-    ("reasoning", lambda cost: cost.reasoning),
-)
-"""Parts of a cost by the reference's names: of input and output, the later ones are told again."""
 
 
 def _dollars(amount: int) -> bytes:

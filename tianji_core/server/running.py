@@ -37,6 +37,8 @@ class Options:
     debug: bool = False
     max_message_bytes: int = 32 * 1024 * 1024
     """The largest message of a WebSocket's client."""
+    reload: bool = False
+    """Whether to reload when the files of the config change."""
 
 
 def try_listening(options: Options) -> None:
@@ -48,6 +50,7 @@ def try_listening(options: Options) -> None:
 
 def run(app: App, options: Options, *, config: str = "") -> None:
     """Serve until SIGTERM or SIGINT. `config` is the file that further worker processes read."""
+    app.watches_config = options.reload
     # What is there now stays: the collector need not look at it again and again. And calls leave few cycles behind.
     gc.collect()
     gc.freeze()
@@ -75,7 +78,9 @@ def worker_app() -> App:
     settings = loaded.config.litellm_settings
     level = "DEBUG" if options["debug"] or settings.set_verbose else Settings.read(loaded.environ).log
     configure_logging(level, json=settings.json_logs)
-    return create_app(loaded.path or loaded)
+    app = create_app(loaded.path or loaded)
+    app.watches_config = options["reload"]
+    return app
 
 
 def _run_uvicorn(app: App, options: Options) -> None:

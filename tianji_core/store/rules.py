@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tianji_core.store.database import Opened
 
-Family = Literal["policies", "fallbacks"]
+Family = Literal["policies", "fallbacks", "models"]
 """Rules that are read and checked together."""
 
 _rules = RuleRow.__table__  # type: ignore[attr-defined]  # which SQLModel makes

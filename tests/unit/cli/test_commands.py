@@ -55,13 +55,13 @@ def test_check(tianji, tmp_path):
     path.write_text(json.dumps(ECHO))
     assert tianji("check", str(path))[0] == 0
     path.write_text(
-        json.dumps({**ECHO, "router_settings": {"provider_budget_config": {"openai": {}}, "typo_key": 1}}, indent=1)
+        json.dumps({**ECHO, "router_settings": {"typo_key": 1}, "litellm_settings": {"force_ipv4": True}}, indent=1)
     )
     code, _, err = tianji("check", str(path))
     assert code == 0
     assert "c.yaml:" in err
     assert "typo_key" in err
-    assert "provider_budget_config" in err
+    assert "force_ipv4" in err
     assert tianji("check", "--strict", str(path))[0] == 1
     path.write_text("model_list: 5")
     assert tianji("check", str(path))[0] == 2

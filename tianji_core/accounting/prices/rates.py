@@ -64,6 +64,7 @@ class Rates:
         "_price",
         "_sized",
         "by_tokens",
+        "is_plain",
         "off_peak",
         "plain",
         "searches",
@@ -117,6 +118,14 @@ class Rates:
         if isinstance(factors, Mapping):
             found = {name: decimal_of(value) for name, value in factors.items()}
             self.vendor_factors = {name: value for name, value in found.items() if value is not None and value > 0}
+
+        self.is_plain = (
+            self.plain is not None
+            and self.vendor_factors is None
+            and self.by_tokens
+            and not self.units.get("input_cost_per_request")
+        )
+        """Whether a call without details costs so much for each token of prompt and answer, and nothing else."""
 
     @property
     def price(self) -> Price:

@@ -103,13 +103,22 @@ class GeneralSettings(Block):
         usage="ours",
         kind="vendor or gateway",
     )
+    background_health_checks: Flag = key(False, "Check every deployment now and then.", usage="B")
+    health_check_interval: Seconds = key(300.0, "How often, in seconds.", usage="B")
+    health_check_concurrency: Whole = key(10, "Checks at once.", usage="C")
+    background_health_check_model_groups: Names = key([], "Check these groups only.", usage="C")
+    enable_health_check_routing: Flag = key(False, "Skip deployments that have failed their check.", usage="C")
+    health_check_staleness_threshold: Seconds | None = key(
+        None, "How long a check counts.", usage="C", default_text="two intervals"
+    )
+    health_check_ignore_transient_errors: Flag = key(False, "Checks that end with 429 or 408 do not count.", usage="C")
+    store_model_in_db: Flag = key(False, "Models may be added by API, and are kept in the database.", usage="A")
     batch_concurrency: Whole = key(8, "Lines of batches under way at once in one process.", usage="ours")
     max_batch_file_records: Whole = key(50_000, "Most lines of a batch file.", usage="C")
 
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
     )
-    store_model_in_db = later(False, "Models and settings live in the database too.", kind=Switch, usage="A")
     alerting = later(None, "Where alerts go.", kind="list of names", noop=(None, []))
     alert_types = later(None, "Which alerts.", kind="list of names")
     alert_to_webhook_url = later(None, "Webhooks by alert.", kind="map")
@@ -143,15 +152,8 @@ class GeneralSettings(Block):
     proxy_budget_rescheduler_min_time = later(597, "Shortest pause of the budget reset.", kind="seconds")
     proxy_budget_rescheduler_max_time = later(605, "Longest pause of the budget reset.", kind="seconds")
     proxy_config_reload_interval_seconds = later(30, "How often the database is read again.", kind="seconds")
-    background_health_checks = later(False, "Call every deployment now and then.", kind=Switch)
-    health_check_interval = later(300, "How often.", kind="seconds")
     health_check_details = later(True, "Say more in /health.", kind=Switch)
-    health_check_concurrency = later(None, "Checks at once.", kind="integer")
     use_shared_health_check = later(False, "One replica checks for all.", kind=Switch)
-    enable_health_check_routing = later(False, "Skip deployments that fail checks.", kind=Switch)
-    health_check_staleness_threshold = later(None, "How long a check counts.", kind="seconds")
-    health_check_ignore_transient_errors = later(False, "429 and 408 do not count.", kind=Switch)
-    background_health_check_model_groups = later(None, "Groups that are checked.", kind="list of names")
     model_list_healthy_only = later(False, "List healthy models only.", kind=Switch)
     enforce_user_param = later(False, "Every request must name its user.", kind=Switch)
     enable_jwt_auth = later(False, "Callers with JSON web tokens.", kind=Switch)

@@ -43,7 +43,6 @@ LITELLM_PARAMS = {
 MODEL_INFO = {
     "team_public_model_name": "The name that team uses.",
     "health_check_*": "How this deployment's health is checked.",
-    "disable_background_health_check": "Leave it out of health checks.",
     "allowed_fails": "Failures before it rests.",
     "allowed_fails_policy": "Failures before it rests, by kind of error.",
     "cooldown_time": "How long it rests.",
@@ -69,7 +68,6 @@ ROUTER_SETTINGS = {
     "default_priority": "Priority of a call.",
     "polling_interval": "Pause of the priority queue.",
     "enable_weighted_failover": "Try the group's other deployments by weight.",
-    "enable_health_check_routing": "Skip deployments that fail health checks.",
     "health_check_*": "How health checks count for routing.",
     "search_tools": "Search tools of the router.",
     "guardrail_list": "Guardrails of the router.",

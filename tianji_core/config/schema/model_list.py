@@ -205,6 +205,12 @@ class ModelInfo(Block):
     )
 
     team_id: Text | None = key(None, "The team that owns this deployment: nobody else gets it.", usage="C")
+    health_check_model: Text | None = key(None, "What a health check asks for, for a wildcard.", usage="C")
+    health_check_timeout: Seconds | None = key(None, "Time for a health check.", usage="C", default_text="60")
+    health_check_params: AnyMap | None = key(None, "Further members of the request.", usage="C")
+    disable_background_health_check: Flag | None = key(
+        None, "Leave it out of background checks.", usage="C", default_text="false"
+    )
     blocked: Flag | None = key(None, "Take the deployment out of use.", usage="C", default_text="false")
     region: Text | None = key(
         None, "Where it runs, for callers confined to a region.", usage="ours", default_text="the vendor's setting"

@@ -152,6 +152,12 @@ class RouterSettings(Block):
     enable_pre_call_checks: Flag = key(
         False, "Skip deployments that a prompt does not fit, or whose rpm or tpm is used up.", usage="B"
     )
+    enable_health_check_routing: Flag = key(
+        False, "Skip deployments that have failed their health check; as in general_settings.", usage="C"
+    )
+    health_check_staleness_threshold: Seconds | None = key(
+        None, "How long a health check counts.", usage="C", default_text="general_settings"
+    )
     enable_tag_filtering: Flag = key(False, "Routing by tag.", usage="B")
     tag_filtering_match_any: Flag = key(True, "One common tag is enough.", usage="B")
     tag_routing_prefix: str = key("", "Prefix of the tags that route.", usage="B")

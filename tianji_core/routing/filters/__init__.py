@@ -2,6 +2,7 @@
 
 from tianji_core.routing.filters.access import AccessFilter, BlockedFilter
 from tianji_core.routing.filters.contract import Filter, RoutedCall
+from tianji_core.routing.filters.health import HealthFilter
 from tianji_core.routing.filters.limits import LimitFilter, ParallelFilter
 from tianji_core.routing.filters.prompt import ContextFilter, ResponseFormatFilter
 from tianji_core.routing.filters.region import RegionFilter, region_of
@@ -12,6 +13,7 @@ __all__ = [
     "BlockedFilter",
     "ContextFilter",
     "Filter",
+    "HealthFilter",
     "LimitFilter",
     "ParallelFilter",
     "RegionFilter",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.api.errors import BadRequestError, ServiceUnavailableError
+from tianji_core.api.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 
@@ -25,9 +25,7 @@ def routes(app: App) -> list[GuardedRoute]:
     def cache() -> ResponseCache:
         found = app.serving.gateway.pipeline.cache
         if found is None:
-            raise ServiceUnavailableError(
-                "Cache not initialized. litellm_settings.cache is not set.", type="cache_ping_error"
-            )
+            raise NotFoundError("Cache not initialized. litellm_settings.cache is not set.", type="cache_ping_error")
         return found
 
     async def ping(request: Request) -> Response:

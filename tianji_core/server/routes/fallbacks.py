@@ -78,14 +78,19 @@ def routes(app: App) -> list[GuardedRoute]:
         message = "Fallback configuration deleted successfully"
         return JSONResponse({"model": model, "fallback_type": kind, "message": message})
 
+    either = "Error | Detail"
     query = '{ fallback_type?: "general" | "context_window" | "content_policy" }'
     admin, one = Permission.ADMIN, "/fallback/{model:path}"
-    setting = Doc("Where calls go once a model has failed", "FallbackSet", body="FallbackList", error="Detail")
+    setting = Doc("Where calls go once a model has failed", "FallbackSet", body="FallbackList", error=either)
     return [
         route("/fallback", put, admin, ["POST"], setting),
-        route(one, get, admin, doc=Doc("The fallbacks of a model", "FallbackList", query=query, error="Detail")),
+        route(one, get, admin, doc=Doc("The fallbacks of a model", "FallbackList", query=query, error=either)),
         route(
-            one, delete, admin, ["DELETE"], Doc("No fallbacks any more", "FallbackGone", query=query, error="Detail")
+            one,
+            delete,
+            admin,
+            ["DELETE"],
+            Doc("No fallbacks any more", "FallbackGone", query=query, error=either),
         ),
     ]
 

@@ -1,4 +1,4 @@
 """Alembic's migrations, in the order of their numbers."""
 
-HEAD = "0002"
+HEAD = "0003"
 """The last one: what the tables of this version stand for."""
