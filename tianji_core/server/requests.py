@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import Scope
 
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError
-from tianji_core.api.provider import Operation
+from tianji_core.api.provider import Body, Operation
 from tianji_core.gateway.body import check_body, check_models, check_retries, read_metadata, read_options, read_tags
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
 from tianji_core.gateway.dialects import to_normal_form
+from tianji_core.server.asgi import read_json
 from tianji_core.translate.surfaces.contract import Surface
 
 _TIMEOUT = b"x-litellm-timeout"
@@ -22,6 +24,14 @@ _NUM_RETRIES = b"x-litellm-num-retries"
 _OPTION_HEADERS = frozenset({_TIMEOUT, _STREAM_TIMEOUT, _NUM_RETRIES})
 _NOTHING: Mapping[str, Any] = {}
 _END_USER_HEADERS = (b"x-litellm-customer-id", b"x-litellm-end-user-id")
+
+
+async def read_object(request: Request, limit: int) -> Body:
+    """The JSON object that a request brings. Raises BadRequestError, RequestTooLargeError, ClientDisconnected."""
+    body = await read_json(request.scope, request.receive, dict(request.scope["headers"]), limit)
+    if not isinstance(body, dict):
+        raise BadRequestError("The request body must be a JSON object.", param="request_body")
+    return body
 
 
 def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal) -> Call:

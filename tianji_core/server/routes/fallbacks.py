@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from tianji_core.api.errors import BadRequestError
 from tianji_core.routing import ModelTable
 from tianji_core.routing.fallbacks import KINDS, Kind
-from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
+from tianji_core.server.requests import read_object
 
 if TYPE_CHECKING:
     from tianji_core.gateway.stored_fallbacks import Changes
@@ -34,10 +34,7 @@ def routes(app: App) -> list[GuardedRoute]:
     async def put(request: Request) -> Response:
         from tianji_core.gateway.stored_fallbacks import Place
 
-        limit = app.serving.max_request_bytes
-        body = await read_json(request.scope, request.receive, dict(request.scope["headers"]), limit)
-        if not isinstance(body, dict):
-            raise BadRequestError("The request body must be a JSON object.", param="request_body")
+        body = await read_object(request, app.serving.max_request_bytes)
         model, wanted, kind = body.get("model"), body.get("fallback_models"), _kind(body.get("fallback_type"))
         if not isinstance(model, str) or not model:
             raise BadRequestError("model must be a string.", param="model")

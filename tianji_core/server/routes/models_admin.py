@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tianji_core.api.errors import BadRequestError
-from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
+from tianji_core.server.requests import read_object
 
 if TYPE_CHECKING:
     from tianji_core.gateway.model_changes import ModelChanges
@@ -24,11 +24,7 @@ def routes(app: App) -> list[GuardedRoute]:
         return ModelChanges(app.serving.gateway)
 
     async def body_of(request: Request) -> dict[str, Any]:
-        limit = app.serving.max_request_bytes
-        body = await read_json(request.scope, request.receive, dict(request.scope["headers"]), limit)
-        if not isinstance(body, dict):
-            raise BadRequestError("The request body must be a JSON object.", param="request_body")
-        return body
+        return await read_object(request, app.serving.max_request_bytes)
 
     def ident_of(body: dict[str, Any]) -> str:
         info = body.get("model_info")

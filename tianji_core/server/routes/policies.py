@@ -16,8 +16,8 @@ from tianji_core.gateway.policies import shown
 from tianji_core.gateway.policies.book import Policies
 from tianji_core.gateway.policies.facts import Facts, Who, names_of
 from tianji_core.gateway.policies.shown import GUARDRAILS
-from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
+from tianji_core.server.requests import read_object
 
 if TYPE_CHECKING:
     from tianji_core.gateway.policies.stored import Changes, Written
@@ -35,11 +35,7 @@ def routes(app: App) -> list[GuardedRoute]:
         return Changes(policies(), app.serving.gateway.following)
 
     async def body_of(request: Request) -> dict[str, Any]:
-        limit = app.serving.max_request_bytes
-        body = await read_json(request.scope, request.receive, dict(request.scope["headers"]), limit)
-        if not isinstance(body, dict):
-            raise BadRequestError("The request body must be a JSON object.", param="request_body")
-        return body
+        return await read_object(request, app.serving.max_request_bytes)
 
     async def list_policies(request: Request) -> Response:
         kept = await changes().kept()

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.api.errors import BadRequestError
-from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
+from tianji_core.server.requests import read_object
 
 if TYPE_CHECKING:
     from tianji_core.server.app import App
@@ -20,10 +19,7 @@ def routes(app: App) -> list[GuardedRoute]:
         from tianji_core.gateway.explain import explained
         from tianji_core.gateway.explain_call import imagined
 
-        limit = app.serving.max_request_bytes
-        body = await read_json(request.scope, request.receive, dict(request.scope["headers"]), limit)
-        if not isinstance(body, dict):
-            raise BadRequestError("The request body must be a JSON object.", param="request_body")
+        body = await read_object(request, app.serving.max_request_bytes)
         gateway = app.serving.gateway
         return JSONResponse(await explained(gateway.pipeline, imagined(gateway, body)))
 

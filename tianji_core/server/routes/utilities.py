@@ -12,9 +12,8 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body, Operation
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.prompt_tokens import PromptCount, count_here, count_prompt
-from tianji_core.server.asgi import read_json
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
-from tianji_core.server.requests import read_call, read_dialect_call
+from tianji_core.server.requests import read_call, read_dialect_call, read_object
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.translate.surfaces.messages import MESSAGES
 from tianji_core.translate.surfaces.responses import RESPONSES
@@ -37,11 +36,7 @@ SURFACES: dict[str, Surface] = {"anthropic_messages": MESSAGES, "responses": RES
 
 def routes(app: App) -> list[GuardedRoute]:
     async def body_of(request: Request) -> Body:
-        limit = app.serving.max_request_bytes
-        body = await read_json(request.scope, request.receive, dict(request.scope["headers"]), limit)
-        if not isinstance(body, dict):
-            raise BadRequestError("The request body must be a JSON object.", param="request_body")
-        return body
+        return await read_object(request, app.serving.max_request_bytes)
 
     async def token_counter(request: Request) -> Response:
         call = _prompt_call(request, await body_of(request))
