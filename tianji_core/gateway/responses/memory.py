@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tianji_core.api.call import Principal
@@ -177,33 +177,13 @@ class ResponseMemory:
     def bound(self, pipeline: Pipeline, call: Call, before: AtVendor) -> Pipeline:
         """The pipeline for a call that goes on with what a vendor keeps: only through that vendor's account."""
         known = {deployment.id for deployment in before.deployments}
-
-        def knows(deployment: Deployment) -> bool:
-            return deployment.id in known and call.native is not None
-
-        def refusal(name: str) -> BadRequestError:
-            if call.native is None:
-                why = "a guardrail has changed this request, and the conversation is kept by the provider"
-            else:
-                why = f"it is kept by another provider or account than model {name!r} is served by"
-            return BadRequestError(f"Response '{before.id}' cannot be continued: {why}.", param="previous_response_id")
-
-        return pipeline.limited_to(knows, refusal)
+        what = f"Response '{before.id}' cannot be continued"
+        return _kept_there(pipeline, call, lambda d: d.id in known, what, "previous_response_id")
 
     def within(self, pipeline: Pipeline, call: Call, place: Place) -> Pipeline:
         """The pipeline for a call in a conversation that a vendor keeps: only through that vendor's account."""
-
-        def leads_there(deployment: Deployment) -> bool:
-            return place.leads_to(deployment) and call.native is not None
-
-        def refusal(name: str) -> BadRequestError:
-            if call.native is None:
-                why = "a guardrail has changed this request, and the conversation is kept by the provider"
-            else:
-                why = f"it is kept by another provider or account than model {name!r} is served by"
-            return BadRequestError(f"Conversation '{place.id}' cannot go on: {why}.", param="conversation")
-
-        return pipeline.limited_to(leads_there, refusal)
+        what = f"Conversation '{place.id}' cannot go on"
+        return _kept_there(pipeline, call, place.leads_to, what, "conversation")
 
     async def keep(self, owner: str, answer: Answer) -> None:
         """Keep an answer before it goes out. Where the database fails `store` says so: the answer itself is good."""
@@ -229,6 +209,21 @@ class ResponseMemory:
         await self.deferred.aclose()
         if self._writing:
             await asyncio.wait(self._writing)
+
+
+def _kept_there(
+    pipeline: Pipeline, call: Call, leads_there: Callable[[Deployment], bool], what: str, param: str
+) -> Pipeline:
+    """The pipeline for a call that only one account can answer, as it came; `what` begins what others are told."""
+
+    def refusal(name: str) -> BadRequestError:
+        if call.native is None:
+            why = "a guardrail has changed this request, and the conversation is kept by the provider"
+        else:
+            why = f"it is kept by another provider or account than model {name!r} is served by"
+        return BadRequestError(f"{what}: {why}.", param=param)
+
+    return pipeline.limited_to(lambda d: leads_there(d) and call.native is not None, refusal)
 
 
 def _secret(gateway: Gateway) -> bytes:
