@@ -103,7 +103,7 @@ class Compiler:
             callbacks=callbacks,
             policies=policies,
             cache=cache,
-            budgets=routing.budgets(),
+            budgets=routing.budgets,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
             keeps_content=not self.config.litellm_settings.turn_off_message_logging,
             needs_prices=self.config.litellm_settings.block_requests_for_models_without_pricing,

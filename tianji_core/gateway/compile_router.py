@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tianji_core.discovery.errors import closest
 from tianji_core.gateway.compile_budgets import BudgetReader
 from tianji_core.gateway.compile_strategies import Strategies
-from tianji_core.gateway.deployment_limits import BudgetFilter, Budgets, HardLimits
+from tianji_core.gateway.deployment_limits import BudgetFilter, HardLimits
 from tianji_core.gateway.router import Router
 from tianji_core.routing import (
     CooldownRules,
@@ -50,7 +50,8 @@ class RouterBuilder:
         self._models = models
         self._strategies = strategies
         self._cooldown_rules = CooldownRules()
-        self._budgets = BudgetReader(compiler, models.deployments).read()
+        self.budgets = BudgetReader(compiler, models.deployments).read()
+        """The budgets of the config; None if it has none."""
 
     def build(self, stats: Stats) -> Router:
         """The router, going on with what was seen of the deployments so far."""
@@ -73,13 +74,9 @@ class RouterBuilder:
                 group for group, found in filters.items() if any(isinstance(f, ContextFilter) for f in found)
             ),
             counted=self._counted(filters),
-            hard=HardLimits(self._compiler.state, self._models.deployments) if ENFORCED in self._checks() else None,
+            hard=self._hard(),
             patience=self._router.total_timeout,
         )
-
-    def budgets(self) -> Budgets | None:
-        """The budgets of the config; None if it has none."""
-        return self._budgets
 
     def _counted(self, filters: Mapping[str, tuple[Filter, ...]]) -> tuple[str, ...]:
         """Deployments whose use of the minute matters to a choice."""
@@ -93,8 +90,10 @@ class RouterBuilder:
             }
         )
 
-    def _checks(self) -> frozenset[str]:
-        return frozenset(self._router.optional_pre_call_checks)
+    def _hard(self) -> HardLimits | None:
+        if ENFORCED not in self._router.optional_pre_call_checks:
+            return None
+        return HardLimits(self._compiler.state, self._models.deployments)
 
     def take_over(self, stats: Stats) -> None:
         """Have the deployments watched by the rules of this config, now that it is sure to come into force."""
@@ -126,8 +125,8 @@ class RouterBuilder:
             found.append(LimitFilter())
         if any(d.max_parallel is not None for d in rows):
             found.append(ParallelFilter())
-        if self._budgets is not None and (self._budgets.tags or any(map(self._budgets.concern, rows))):
-            found.append(BudgetFilter(self._budgets))
+        if self.budgets is not None and (self.budgets.tags or any(map(self.budgets.concern, rows))):
+            found.append(BudgetFilter(self.budgets))
         return tuple(found)
 
     def _fresh(self) -> float:

@@ -33,6 +33,7 @@ from tianji_core.routing import (
     Stats,
     Target,
 )
+from tianji_core.routing.filters.limits import minute_used_up
 from tianji_core.state import Refused, Taken
 from tianji_core.telemetry import get_logger
 
@@ -59,7 +60,7 @@ class Router:
     retries: RetryPolicy
     fallbacks: Fallbacks
     budget: RetryBudget
-    measured: frozenset[str] = field(default=frozenset())
+    measured: frozenset[str] = frozenset()
     """Groups whose filters want to know how long the prompt is."""
     counted: tuple[str, ...] = ()
     """Deployments whose use of the minute the strategies or filters go by."""
@@ -143,14 +144,11 @@ class Router:
         if target.group in self.measured and call.prompt_tokens is None:
             call.prompt_tokens = await most_tokens(call, everyone)
         everyone = left = self.selection.eligible(target.group, everyone, call, self.stats)
-        failed: set[str] = set()
-        refused: set[str] = set()
-        not_before: dict[str, float] = {}
-        retry = 0
+        walk: _Walk | None = None  # most calls fail nowhere
         while True:
             awake = self.selection.awake(left, self.stats)
             if not awake:
-                if not failed and self._elsewhere(call, asked, tried):
+                if (walk is None or not walk.failed) and self._elsewhere(call, asked, tried):
                     raise self.all_rest(call, left)
                 awake = left  # a group without a way out is asked all the same
             deployment = self.selection.pick(target.group, awake, call, self.stats)
@@ -160,7 +158,7 @@ class Router:
                 if isinstance(room, Refused):
                     left = [d for d in awake if d is not deployment]
                     if not left:
-                        raise self._used_up(call, room)
+                        raise minute_used_up(name, max(room.retry_after, 1.0))
                     continue
                 taken = room
             try:
@@ -173,40 +171,51 @@ class Router:
             except GatewayError as error:
                 if taken is not None and self.hard is not None:
                     self.hard.settle(taken, 0)
-                if call.deadline is not None and time.monotonic() >= call.deadline:
+                if walk is None:
+                    walk = _Walk(target.group, everyone, asked, tried)
+                further = self._further(call, walk, deployment, error)
+                if further is None:
                     raise
-                # The same credential would be refused again; what merely failed is asked again, but last.
-                credential = isinstance(error, (AuthenticationError, PermissionDeniedError)) and len(everyone) > 1
-                (refused if credential else failed).add(deployment.id)
-                if error.retry_after is not None and error.retry_after > 0:
-                    not_before[deployment.id] = time.monotonic() + error.retry_after
-                left = [d for d in everyone if d.id not in refused]
-                fresh = self.selection.awake([d for d in left if d.id not in failed], self.stats)
-                worth = self.retries.tries(
-                    error, target.group, len(everyone), call.options.num_retries, deployment.num_retries
-                )
-                if not left or retry >= worth:
-                    # What this order could do is done; the next one is a fallback, with tries of its own.
-                    left = [d for d in fresh if d.order > deployment.order]
-                    if not left or call.options.disable_fallbacks or not self.fallbacks.allow(error):
-                        raise
-                    retry = 0
-                    call.fallbacks += 1
-                    continue
-                delay: float | None = 0.0
-                if fresh:
-                    left = fresh
-                else:
-                    left, asked_for = _soonest(left, not_before)
-                    delay = None
-                    if not (asked_for or isinstance(error, RateLimitError)) or not self._elsewhere(call, asked, tried):
-                        delay = self._pause(asked_for, retry)
-                if delay is None or (call.deadline is not None and time.monotonic() + delay >= call.deadline):
-                    raise
-            retry += 1
-            call.retries += 1
+                left, delay = further
             if delay > 0:
                 await asyncio.sleep(delay)
+
+    def _further(
+        self, call: Call, walk: _Walk, deployment: Deployment, error: GatewayError
+    ) -> tuple[Sequence[Deployment], float] | None:
+        """Who of the group may be asked after this failure, and in how many seconds; None if nobody."""
+        if call.deadline is not None and time.monotonic() >= call.deadline:
+            return None
+        everyone = walk.everyone
+        # The same credential would be refused again; what merely failed is asked again, but last.
+        credential = isinstance(error, (AuthenticationError, PermissionDeniedError)) and len(everyone) > 1
+        (walk.refused if credential else walk.failed).add(deployment.id)
+        if error.retry_after is not None and error.retry_after > 0:
+            walk.not_before[deployment.id] = time.monotonic() + error.retry_after
+        left: Sequence[Deployment] = [d for d in everyone if d.id not in walk.refused]
+        fresh = self.selection.awake([d for d in left if d.id not in walk.failed], self.stats)
+        worth = self.retries.tries(error, walk.group, len(everyone), call.options.num_retries, deployment.num_retries)
+        if not left or walk.retry >= worth:
+            # What this order could do is done; the next one is a fallback, with tries of its own.
+            left = [d for d in fresh if d.order > deployment.order]
+            if not left or call.options.disable_fallbacks or not self.fallbacks.allow(error):
+                return None
+            walk.retry = 0
+            call.fallbacks += 1
+            return left, 0.0
+        delay: float | None = 0.0
+        if fresh:
+            left = fresh
+        else:
+            left, asked_for = _soonest(left, walk.not_before)
+            if (asked_for or isinstance(error, RateLimitError)) and self._elsewhere(call, walk.asked, walk.tried):
+                return None
+            delay = self._pause(asked_for, walk.retry)
+        if delay is None or (call.deadline is not None and time.monotonic() + delay >= call.deadline):
+            return None
+        walk.retry += 1
+        call.retries += 1
+        return left, delay
 
     def _pause(self, asked_for: float, retry: int) -> float | None:
         """Seconds until a deployment that has failed is asked again; None if it should not be."""
@@ -219,18 +228,32 @@ class Router:
             return False
         return any(f.model not in tried for f in self.fallbacks.after(None, asked, call.options.fallbacks))
 
-    def _used_up(self, call: Call, room: Refused) -> RateLimitError:
-        return RateLimitError(
-            f"All deployments of model {call.group!r} have used up their requests or tokens of this minute.",
-            retry_after=max(room.retry_after, 1.0),
-        )
-
     def all_rest(self, call: Call, resting: Sequence[Deployment]) -> RateLimitError:
+        """What a caller is told whose group rests altogether, if its fallbacks fail too."""
         seconds = min(self.stats.cooldowns.remaining(d.id) for d in resting)
         return RateLimitError(
             f"All deployments of model {call.group!r} rest after failures. Try again in {seconds:.0f} seconds.",
             retry_after=max(seconds, 1.0),
         )
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What a call has tried of a group, from its first failure there on. Deployments by their ids."""
+
+    group: str
+    everyone: Sequence[Deployment]
+    """All that may have the call."""
+    asked: str
+    """The group that the client named."""
+    tried: set[str]
+    """The groups that were asked so far."""
+    failed: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    """Those that have refused their credential."""
+    not_before: dict[str, float] = field(default_factory=dict)
+    """When a vendor that has asked for a pause may be asked again; monotonic."""
+    retry: int = 0
 
 
 def _soonest(left: Sequence[Deployment], not_before: Mapping[str, float]) -> tuple[Sequence[Deployment], float]:

@@ -31,11 +31,7 @@ class LimitFilter(Filter):
         return kept
 
     def refusal(self, candidates: Sequence[Deployment], call: RoutedCall, stats: Stats) -> GatewayError:
-        left = 60.0 - time.time() % 60.0
-        return RateLimitError(
-            f"All deployments of model {call.model!r} have used up their requests or tokens of this minute.",
-            retry_after=left,
-        )
+        return minute_used_up(call.model, 60.0 - time.time() % 60.0)
 
 
 class ParallelFilter(Filter):
@@ -50,3 +46,11 @@ class ParallelFilter(Filter):
         return RateLimitError(
             f"All deployments of model {call.model!r} have as many calls under way as they may.", retry_after=1.0
         )
+
+
+def minute_used_up(model: str, seconds: float) -> RateLimitError:
+    """What a caller is told whose model has no room in this minute, with the seconds until there may be some."""
+    return RateLimitError(
+        f"All deployments of model {model!r} have used up their requests or tokens of this minute.",
+        retry_after=seconds,
+    )
