@@ -15,6 +15,8 @@ def believable(usage: Mapping[str, Any]) -> Mapping[str, Any]:
 
     `usage` has OpenAI's shape; details one level below are looked at too. The total is then summed up anew.
     """
+    if not _may_be_odd(usage):  # nearly always: no name is looked at then
+        return usage
     if not _is_odd(usage) and not any(isinstance(each, dict) and _is_odd(each) for each in usage.values()):
         return usage
     right = {name: _clamped(value) if isinstance(value, dict) else value for name, value in usage.items()}
@@ -24,6 +26,22 @@ def believable(usage: Mapping[str, Any]) -> Mapping[str, Any]:
         right["total_tokens"] = sum(count for count in counts if isinstance(count, int))
     right["clamped"] = True
     return right
+
+
+def _may_be_odd(usage: Mapping[str, Any]) -> bool:
+    """Whether any number in it, of tokens or of something else, is out of the range of tokens."""
+    for value in usage.values():
+        if isinstance(value, dict):
+            if not all(map(_is_in_range, value.values())):
+                return True
+        elif not _is_in_range(value):
+            return True
+    return False
+
+
+def _is_in_range(value: Any) -> bool:
+    kind = type(value)
+    return (kind is not int and kind is not float) or 0 <= value <= MOST_TOKENS
 
 
 def _is_odd(counts: Mapping[str, Any]) -> bool:
