@@ -94,3 +94,29 @@ def test_in_the_background_and_for_routing(serving, row, upstreams):
             assert told["unhealthy_count"] == 1
 
     asyncio.run(main())
+
+
+def test_one_that_hangs_keeps_no_other_waiting(serving, row, upstreams):
+    from dataclasses import replace
+
+    good, _ = upstreams
+    with FakeUpstream(replace(Answer.chat(), delay=30.0)) as slow:
+        wanted = {
+            "model_list": [
+                row(slow, "m", info={"id": "slow", "health_check_timeout": 5}),
+                row(good, "m", info={"id": "good"}),
+            ],
+            "general_settings": {**GENERAL, "background_health_checks": True, "health_check_interval": 0.05},
+        }
+
+        async def main():
+            async with serving(wanted) as client:
+                checked = client.app.serving.gateway.pipeline.stats.checked
+                for _ in range(100):
+                    if "good" in checked:
+                        break
+                    await asyncio.sleep(0.02)
+                assert checked["good"].healthy
+                assert "slow" not in checked
+
+        asyncio.run(main())

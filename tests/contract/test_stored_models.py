@@ -189,3 +189,44 @@ def test_calls_under_way_are_not_cut(admin):
             assert await ask(client, "slow") == 400
 
         admin(main)
+
+
+def test_what_was_only_tried_out_is_closed(serving, row, fake_upstream, config_beside, tmp_path):
+    """A change is tried out with a whole gateway, whose plugins may hold something open."""
+    counting = """
+        from tianji_core.api.guardrail import ALLOW, Guardrail
+
+        class Counting(Guardrail):
+            opened = closed = 0
+            def __init__(self, settings):
+                Counting.opened += 1
+            async def check(self, stage, payload):
+                return ALLOW
+            async def aclose(self):
+                Counting.closed += 1
+    """
+    path = config_beside(
+        {
+            "model_list": [row(fake_upstream, "m")],
+            "guardrails": [
+                {"guardrail_name": "g", "litellm_params": {"guardrail": "counting.Counting", "mode": "pre_call"}}
+            ],
+            "general_settings": {
+                "master_key": "sk-master-of-the-test-1",
+                "database_url": f"sqlite:///{tmp_path}/models.db",
+                "store_model_in_db": True,
+            },
+        },
+        counting=counting,
+    )
+
+    async def main():
+        async with serving(path) as client:
+            body = {"model_name": "x", "litellm_params": params(fake_upstream)}
+            assert (await client.post("/model/new", body, headers=ADMIN)).status == 200
+            [active] = client.app.serving.gateway.pipeline.guardrails.all
+            return type(active.guardrail)
+
+    counted = asyncio.run(main())
+    assert counted.opened == counted.closed
+    assert counted.opened >= 3  # the first gateway, the one that was tried out, the one with the model

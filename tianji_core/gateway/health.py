@@ -91,13 +91,18 @@ class Health:
                 for d in self._gateway.pipeline.models.deployments
                 if not d.info.get("disable_background_health_check") and (not groups or d.model_name in groups)
             ]
-            # Spread over the interval, so that the checks of many rows are no burst for a vendor.
-            for each in wanted:
-                found = (await self.check([each]))[each.id]
-                if found.error is not None:
-                    log.warning("health check failed", deployment=each.id, model=each.model_name, error=found.error)
-                await asyncio.sleep(interval / len(wanted) / 2)
+            # Spread over the interval, so that the checks of many rows are no burst for a vendor. One that hangs keeps
+            # no other waiting, but the next round.
+            async with asyncio.TaskGroup() as checks:
+                for each in wanted:
+                    checks.create_task(self._look_at(each))
+                    await asyncio.sleep(interval / len(wanted) / 2)
             await asyncio.sleep(interval / 2 if wanted else interval)
+
+    async def _look_at(self, deployment: Deployment) -> None:
+        found = (await self.check([deployment]))[deployment.id]
+        if found.error is not None:
+            log.warning("health check failed", deployment=deployment.id, model=deployment.model_name, error=found.error)
 
     async def _check(self, deployment: Deployment) -> Checked:
         operation = _operation_of(deployment)

@@ -104,17 +104,18 @@ class ModelChanges:
         rows = [row for row in loaded.config.model_list if not row.model_info.model_dump().get("db_model")]
         plain = replace(loaded, config=loaded.config.model_copy(update={"model_list": rows}))
 
-        def compiled() -> None:
+        def compiled() -> Gateway:
             found = with_stored(plain, rules)
             if len(found.config.model_list) != len(rows) + len(rules):
                 raise BadRequestError("This is not in the form of a model.", param="litellm_params")
-            type(self._gateway).from_config(found, registry=self._gateway.registry, stored=())
+            return type(self._gateway).from_config(found, registry=self._gateway.registry, stored=())
 
         try:
-            await asyncio.to_thread(compiled)
+            tried = await asyncio.to_thread(compiled)
         except ConfigError as error:
             told = "; ".join(problem.message for problem in error.report.problems)
             raise BadRequestError(f"The model cannot work: {told}.", param="litellm_params") from None
+        await tried.aclose()
 
     @staticmethod
     def _find(kept: Kept, ident: str) -> Rule:
