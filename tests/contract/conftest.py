@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from fake_openai import FakeOpenAI
@@ -72,3 +73,17 @@ def leftovers():
             return objects.scalar_one(), pieces.scalar_one()
 
     return count
+
+
+@pytest.fixture
+def several(serving):
+    """Runs `main(*clients)` with so many applications of one config."""
+
+    def run(config, count, main):
+        async def outer():
+            async with AsyncExitStack() as stack:
+                return await main(*[await stack.enter_async_context(serving(config)) for _ in range(count)])
+
+        return asyncio.run(outer())
+
+    return run

@@ -7,6 +7,7 @@ import json
 from textwrap import dedent
 
 import pytest
+from sinks import SINK
 
 from tianji_core.accounting.prices.table import write_table
 from tianji_core.accounting.sessions import SessionUsage
@@ -19,17 +20,6 @@ from tianji_core.gateway.records import make_record
 from tianji_core.testing import Answer
 from tianji_core.testing.openai_samples import AUDIO, RESPONSES, STREAMS, USAGE, chat_chunks
 
-SINK = """
-    from tianji_core.api.callback import Callback
-
-    class Sink(Callback):
-        def __init__(self):
-            self.records = []
-        async def on_call(self, record):
-            self.records.append(record)
-
-    sink = Sink()
-"""
 PLAIN = 18 * 2.5e-6 + 9 * 1e-5
 """What the usage of the samples costs with gpt-4o."""
 COST = "x-litellm-response-cost"
@@ -508,10 +498,8 @@ def test_listings_show_prices_and_limits(priced):
     assert (group["input_cost_per_token"], group["output_cost_per_token"]) == (2.5e-6, 2e-5)
 
 
-@pytest.mark.parametrize("seen", ["by the gateway", "by the client", "at the end"])
-def test_an_answer_in_the_background_has_its_record_once_it_is_whole(priced, fake_upstream, monkeypatch, seen):
-    looks = 0.02 if seen == "by the gateway" else 60.0
-    monkeypatch.setattr("tianji_core.gateway.responses.deferred.FIRST_LOOK", looks)
+def working(fake_upstream):
+    """A vendor that works on an answer in the background, until something is in the list that this gives."""
     whole = []
 
     def vendor(request):
@@ -520,6 +508,14 @@ def test_an_answer_in_the_background_has_its_record_once_it_is_whole(priced, fak
         return Answer.json(RESPONSE if whole else {**RESPONSE, "status": "in_progress", "output": [], "usage": None})
 
     fake_upstream.answer(script=vendor)
+    return whole
+
+
+@pytest.mark.parametrize("seen", ["by the gateway", "by the client", "at the end"])
+def test_an_answer_in_the_background_has_its_record_once_it_is_whole(priced, fake_upstream, monkeypatch, seen):
+    looks = 0.02 if seen == "by the gateway" else 60.0
+    monkeypatch.setattr("tianji_core.gateway.responses.deferred.FIRST_LOOK", looks)
+    whole = working(fake_upstream)
 
     async def work(client):
         asked = {"model": "m", "input": "Hi", "background": True}
@@ -648,14 +644,7 @@ def test_models_without_a_price_can_be_refused(priced, fake_upstream):
 
 
 def test_a_reload_hands_over_what_vendors_still_work_on(priced, fake_upstream):
-    whole = []
-
-    def vendor(request):
-        if request.method == "POST":
-            return Answer.json({**RESPONSE, "status": "queued", "background": True, "output": [], "usage": None})
-        return Answer.json(RESPONSE if whole else {**RESPONSE, "status": "in_progress", "output": [], "usage": None})
-
-    fake_upstream.answer(script=vendor)
+    whole = working(fake_upstream)
 
     async def work(client):
         made = (await client.post("/v1/responses", {"model": "m", "input": "Hi", "background": True})).json()

@@ -14,7 +14,7 @@ ANN = {"authorization": "Bearer ann"}
 
 
 @pytest.fixture
-def failing(serving, row, fake_upstream, config_beside, database):
+def failing(several, serving, row, fake_upstream, config_beside, database):
     """`failing(main, count)`: replicas whose model `dead` fails, and whose models m and n answer."""
     fake_upstream.answer(Answer.chat())
     who = """
@@ -35,13 +35,7 @@ def failing(serving, row, fake_upstream, config_beside, database):
             who=who,
         )
 
-        async def nested(clients):
-            if len(clients) == count:
-                return await main(*clients)
-            async with serving(path) as client:
-                return await nested([*clients, client])
-
-        return asyncio.run(nested([]))
+        return several(path, count, main)
 
     return run
 

@@ -28,22 +28,12 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import trustme
 from promptness import soonest
+from sinks import SINK
 
 from tianji_core.testing import Answer, FakeUpstream
 from tianji_core.testing.openai_samples import RESPONSES, chat_chunks
 from tianji_core.transport import DEFAULT_TIMEOUTS
 
-SINK = """
-    from tianji_core.api.callback import Callback
-
-    class Sink(Callback):
-        def __init__(self):
-            self.records = []
-        async def on_call(self, record):
-            self.records.append(record)
-
-    sink = Sink()
-"""
 FAIL = Answer.error(500)
 SECRET = "sk-canary-5f2a9c77d1e0"
 PRICED = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}

@@ -29,7 +29,7 @@ ANN = {"authorization": "Bearer ann"}
 
 
 @pytest.fixture
-def ruled(serving, row, fake_upstream, config_beside, database):
+def ruled(several, serving, row, fake_upstream, config_beside, database):
     """`ruled(main, count)`: replicas of one application with the models m and n and the guardrails words and rude."""
     fake_upstream.answer(Answer.chat())
 
@@ -51,13 +51,7 @@ def ruled(serving, row, fake_upstream, config_beside, database):
             who=WHO,
         )
 
-        async def nested(clients):
-            if len(clients) == count:
-                return await main(*clients)
-            async with serving(path) as client:
-                return await nested([*clients, client])
-
-        return asyncio.run(nested([]))
+        return several(path, count, main)
 
     return run
 

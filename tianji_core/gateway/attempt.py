@@ -15,18 +15,18 @@ import orjson
 from tianji_core.accounting import believable, count_answer, count_stream, is_reported, read_chunks
 from tianji_core.accounting.prices.units import measure
 from tianji_core.api.callback import AttemptRecord, Cost, in_dollars
-from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError, UnsupportedCapabilityError
+from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation, Provider
-from tianji_core.gateway.body import vendor_body
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.costs import call_cost
 from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
 from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
 from tianji_core.gateway.transforms import Passage, StreamTransform, Translation, relay_for
+from tianji_core.gateway.vendor_request import model_request
 from tianji_core.routing import Deployment, Stats
-from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion, completions_to_chat
+from tianji_core.translate.completions import chat_chunk_to_completion, chat_to_completion
 from tianji_core.translate.rerank import rerank_usage
 from tianji_core.transport import Timeouts, TransportError, UpstreamResponse
 from tianji_core.wire.sse import encode_event
@@ -42,39 +42,6 @@ MAX_ERROR_BYTES = 1024 * 1024
 def new_id(operation: Operation) -> str:
     """An id for an answer whose vendor gives none, as OpenAI's look."""
     return f"{'cmpl' if operation == 'completions' else 'chatcmpl'}-{uuid.uuid4()}"
-
-
-def model_request(call: Call, deployment: Deployment, model: str) -> tuple[ModelRequest, bool]:
-    """What the provider gets, and whether its chat answer has to be turned into a completions answer.
-
-    Raises UnsupportedCapabilityError, UnsupportedParamsError.
-    """
-    provider = deployment.provider
-    operation: Operation = call.operation
-    operations = provider.capabilities.operations
-    body = vendor_body(call, deployment, model)
-    reshapes = False
-    if operation not in operations:
-        if operation != "completions" or "chat" not in operations:
-            raise UnsupportedCapabilityError(
-                f"Model {call.model!r} cannot do {operation}: its provider {provider.name!r} does not offer it."
-            )
-        operation, body, reshapes = "chat", completions_to_chat(body), True
-    if call.surface is not None and call.asked is not None and provider.speaks(call.surface.name, model):
-        body.update(call.surface.beside(call.asked))
-    drops = deployment.drop_params or call.options.drop_params
-    headers = forwarded(call, provider)
-    return ModelRequest(operation, model, body, call.stream, headers, drops, call.dialect), reshapes
-
-
-def forwarded(call: Call, provider: Provider) -> dict[str, str]:
-    """The client's header fields that the provider asks for."""
-    headers: dict[str, str] = {}
-    for name in provider.forward_headers:
-        value = call.header(name.encode())
-        if value is not None:
-            headers[name] = value
-    return headers
 
 
 class Attempt:

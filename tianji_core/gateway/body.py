@@ -1,4 +1,4 @@
-"""Request bodies: which members are the gateway's, which are refused, and what a vendor gets to see.
+"""Request bodies: which members are the gateway's, which are refused, and what they say.
 
 Bodies never steer the gateway. Hosts and credentials come from the config only; a body that names some is refused,
 so that nobody believes it worked.
@@ -14,13 +14,11 @@ from tianji_core.api.errors import (
     AuthenticationError,
     BadRequestError,
     PermissionDeniedError,
-    UnsupportedParamsError,
 )
 from tianji_core.api.http import Upload
 from tianji_core.api.provider import UPLOADS, Body, Operation
-from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
-from tianji_core.gateway.paths import Step, parse_path, without
-from tianji_core.routing import Deployment
+from tianji_core.gateway.call import DEFAULT_OPTIONS, CallOptions
+from tianji_core.gateway.paths import Step, parse_path
 
 REFUSED = frozenset(
     {
@@ -186,8 +184,6 @@ REQUIRED: dict[Operation, tuple[str, ...]] = {
     "translations": ("file",),
     "realtime": ("model",),
 }
-_KEPT = frozenset({"model", "stream"})
-"""Members that no list of parameters to drop takes out, beside the required ones: guardrails have judged those."""
 _FILES = frozenset({"file", "image", "mask"})
 """Members of forms that have to be files."""
 
@@ -348,55 +344,3 @@ def read_tags(body: Body, metadata: Mapping[str, Any], header: str | None) -> tu
     if header:
         tags.extend(tag.strip() for tag in header.split(","))
     return tuple(dict.fromkeys(tag for tag in tags if isinstance(tag, str) and tag))
-
-
-def vendor_body(call: Call, deployment: Deployment, model: str) -> Body:
-    """What the vendor is to get: the row's defaults, the client's members, the vendor's name of the model.
-
-    Raises UnsupportedParamsError for OpenAI parameters that the model does not take, unless they are to be dropped.
-    """
-    body = {**deployment.defaults, **call.body} if deployment.defaults else call.body.copy()
-    for name in OWN.intersection(body):
-        if name != "metadata" or not deployment.provider.takes_metadata:
-            del body[name]
-    body["model"] = model
-    options = call.options
-    rejected = deployment.rejected_params(model, call.operation).intersection(body)
-    if rejected:
-        rejected -= options.allowed_params
-        _reject(call, deployment, model, body, rejected)
-    for name in deployment.dropped_params:
-        body.pop(name, None)
-    for place in deployment.dropped_places + options.dropped:
-        if place[0] not in _KEPT and place[0] not in REQUIRED[call.operation]:
-            body = without(body, place)
-    if call.stream:
-        if deployment.asks_for_usage and "stream_options" not in rejected:
-            asked = body.get("stream_options")
-            body["stream_options"] = {**asked, "include_usage": True} if asked else {"include_usage": True}
-    else:
-        body.pop("stream_options", None)
-    if deployment.fixed:
-        body.update(deployment.fixed)
-    return body
-
-
-def _reject(call: Call, deployment: Deployment, model: str, body: Body, rejected: frozenset[str]) -> None:
-    """Drop parameters that the model does not take, or say so."""
-    drops = deployment.drop_params or call.options.drop_params
-    # A null says nothing, an additional_drop_params entry is dropped anyway, and stream_options is ours to care for.
-    dropped = deployment.dropped_params.union(place[0] for place in call.options.dropped if len(place) == 1)
-    refused = [
-        name
-        for name in sorted(rejected)
-        if body[name] is not None and name not in dropped and name != "stream_options" and not drops
-    ]
-    if refused:
-        raise UnsupportedParamsError(
-            f"{deployment.provider_name} does not support parameters: {', '.join(refused)}, for model={model}. "
-            "To drop them set `drop_params: true` in litellm_settings or litellm_params; to send them all the same "
-            "list them in `allowed_openai_params`.",
-            provider=deployment.provider_name,
-        )
-    for name in rejected:
-        del body[name]

@@ -10,13 +10,14 @@ import orjson
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Provider, StreamDecoder, Unwrapper
-from tianji_core.gateway.attempt import Attempt, forwarded
+from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.paths import without
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.transforms import StreamTransform
+from tianji_core.gateway.vendor_request import forwarded
 from tianji_core.routing import Deployment
 from tianji_core.translate.surfaces.contract import NativeStream, Surface
 from tianji_core.transport import UpstreamResponse

@@ -11,10 +11,10 @@ import orjson
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import ModelRequest
 from tianji_core.config.secrets import HIDDEN, Secret, conceal, looks_secret
-from tianji_core.gateway.attempt import model_request
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.deployments import SHORTEST_SECRET
 from tianji_core.gateway.native import native_request, speaks_natively
+from tianji_core.gateway.vendor_request import model_request
 from tianji_core.routing import Deployment, ModelTable
 
 LONG_WORD = 16

@@ -11,9 +11,9 @@ from tianji_core.accounting import count_answer
 from tianji_core.accounting.parts import request_parts
 from tianji_core.api.errors import BadRequestError, GatewayError
 from tianji_core.api.provider import Body, ModelRequest
-from tianji_core.gateway.attempt import model_request
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.native import native_request, speaks_natively
+from tianji_core.gateway.vendor_request import model_request
 from tianji_core.routing import Deployment, ModelTable
 from tianji_core.telemetry import get_logger
 

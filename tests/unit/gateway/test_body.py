@@ -14,9 +14,9 @@ from tianji_core.gateway.body import (
     read_metadata,
     read_options,
     read_tags,
-    vendor_body,
 )
 from tianji_core.gateway.call import DEFAULT_OPTIONS, Call
+from tianji_core.gateway.vendor_request import vendor_body
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.routing import Deployment
 from tianji_core.transport import Timeouts
