@@ -28,7 +28,7 @@ def make_client(address: RedisAddress, limit: float) -> Any:
         return RedisCluster(startup_nodes=nodes, max_connections=CONNECTIONS, **options)
     options["max_connections"] = CONNECTIONS
     if address.service is not None:
-        sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]  # the library gives it no types
             address.nodes,
             sentinel_kwargs={
                 "password": address.sentinel_password,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from tianji_core.api.callback import UsageSource
 from tianji_core.api.errors import BadRequestError, GatewayError
@@ -32,6 +32,7 @@ TYPES = ("chat", "completions", "embeddings", "rerank", "transcriptions", "respo
 """Kinds of call that are cached: operations in OpenAI's dialect, and the other dialects of chat."""
 
 Ask = Callable[[], Awaitable[Reply | StreamReply]]
+_SOURCES: dict[str, UsageSource] = {each: each for each in get_args(UsageSource)}
 
 
 class CacheRules(NamedTuple):
@@ -119,8 +120,8 @@ class ResponseCache:
         call.deployment = self._deployments.get(entry.deployment or "")
         call.upstream_model = entry.model
         call.usage = usage
-        if entry.source in ("vendor", "tokenizer", "estimate"):
-            source: UsageSource = entry.source  # type: ignore[assignment]
+        source = _SOURCES.get(entry.source)
+        if source is not None:  # what an older gateway has kept may say something else
             call.usage_source = source
 
     # -- one answer for one request
