@@ -210,6 +210,9 @@ def test_files_that_are_at_the_vendor(block):
         {"tools": ["f"]},
         {"tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": "odd"}},
         {"max_tokens": None},
+        {"tools": 5},
+        {"tools": True},
+        {"tools": {"name": "x"}},
     ],
 )
 def test_what_makes_no_sense_is_a_bad_request(body):

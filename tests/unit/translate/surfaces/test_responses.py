@@ -192,6 +192,9 @@ def test_tools_that_run_at_the_vendor_are_for_its_own_models():
         {"tools": [{"type": 5}]},
         {"tools": ["f"]},
         {"background": True},
+        {"tools": 5},
+        {"tools": True},
+        {"tools": {"type": "function"}},
     ],
 )
 def test_what_makes_no_sense_is_a_bad_request(body):

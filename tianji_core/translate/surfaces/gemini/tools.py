@@ -12,6 +12,7 @@ from tianji_core.api.provider import Body
 from tianji_core.translate.gemini.tools import SEARCHES
 from tianji_core.translate.shapes import as_list, as_object, as_text
 from tianji_core.translate.surfaces.gemini.schema import json_schema
+from tianji_core.translate.surfaces.tools import listed
 
 _MODES = {"AUTO": "auto", "ANY": "required", "NONE": "none", "VALIDATED": "auto"}
 
@@ -24,7 +25,7 @@ def add_tools(body: Body, chat: Body) -> None:
     """
     functions: list[Body] = []
     own: list[Body] = []
-    for index, tool in enumerate(_listed(body.get("tools"))):
+    for index, tool in enumerate(listed(body.get("tools"))):
         for name, options in tool.items():
             if name == "functionDeclarations":
                 functions += [_function(each, f"tools[{index}]") for each in as_list(options)]
@@ -41,17 +42,11 @@ def add_tools(body: Body, chat: Body) -> None:
 
 def foreign_tool(body: Body) -> str | None:
     """A tool that runs at Google, by its name; None if none does. Searches count as everybody's."""
-    for tool in _listed(body.get("tools")):
+    for tool in listed(body.get("tools")):
         found = next((name for name in tool if name != "functionDeclarations" and name not in SEARCHES), None)
         if found is not None:
             return found
     return None
-
-
-def _listed(tools: Any) -> list[Body]:
-    if not isinstance(tools or [], list) or not all(isinstance(tool, dict) for tool in tools or ()):
-        raise BadRequestError("tools must be an array of objects.", param="tools")
-    return list(tools or ())
 
 
 def _function(declaration: Any, where: str) -> Body:

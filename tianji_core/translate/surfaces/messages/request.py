@@ -8,6 +8,7 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.translate.surfaces.messages.content import assistant_message, system_message, user_messages
 from tianji_core.translate.surfaces.messages.tools import chat_tool_choice, chat_tools
+from tianji_core.translate.surfaces.tools import listed
 
 _SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream", "service_tier", "user")
 _TRANSLATED = frozenset(
@@ -70,7 +71,7 @@ def _conversation(body: Body) -> list[Body]:
 
 
 def _add_tools(body: Body, chat: Body) -> None:
-    tools, search = chat_tools(body.get("tools") or [])
+    tools, search = chat_tools(listed(body.get("tools")))
     if tools:
         chat["tools"] = tools
     if search is not None:

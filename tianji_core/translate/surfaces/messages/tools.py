@@ -8,7 +8,7 @@ from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 
 
-def chat_tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
+def chat_tools(tools: list[Body]) -> tuple[list[Body], Body | None]:
     """The tools, and what is asked of a web search, None if it is not among them. Raises BadRequestError.
 
     Tools that run at Anthropic stay as they are: its models are told of them by chat too.
@@ -16,7 +16,7 @@ def chat_tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
     functions: list[Body] = []
     search: Body | None = None
     for index, tool in enumerate(tools):
-        kind = tool.get("type") if isinstance(tool, dict) else 0
+        kind = tool.get("type")
         if kind in (None, "custom"):
             functions.append(_function(tool, index))
         elif isinstance(kind, str) and kind.startswith("web_search"):

@@ -7,6 +7,7 @@ from typing import Any
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body
 from tianji_core.translate.surfaces.responses.items import messages_of
+from tianji_core.translate.surfaces.tools import listed
 
 SAME = (
     "temperature",
@@ -51,7 +52,7 @@ def responses_to_chat(body: Body, *, lenient: bool = False) -> Body:
     chat["messages"] = _messages(body, lenient)
     if body.get("max_output_tokens") is not None:
         chat["max_tokens"] = body["max_output_tokens"]
-    tools, search = _tools(body.get("tools") or [])
+    tools, search = _tools(listed(body.get("tools")))
     if tools:
         chat["tools"] = tools
         if body.get("tool_choice") is not None:
@@ -82,11 +83,11 @@ def _messages(body: Body, lenient: bool) -> list[Body]:
     return messages
 
 
-def _tools(tools: list[Any]) -> tuple[list[Body], Body | None]:
+def _tools(tools: list[Body]) -> tuple[list[Body], Body | None]:
     functions: list[Body] = []
     search: Body | None = None
     for index, tool in enumerate(tools):
-        kind = tool.get("type") if isinstance(tool, dict) else None
+        kind = tool.get("type")
         if kind == "function":
             names = ("name", "description", "parameters", "strict")
             functions.append({"type": "function", "function": {n: tool[n] for n in names if tool.get(n) is not None}})
