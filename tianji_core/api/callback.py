@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -140,18 +139,68 @@ class CallRecord:
         return self.ended_at - self.started_at
 
 
-class Callback(ABC):
-    """A sink for call records. It runs beside the calls, never in their way; what it raises is logged and counted."""
+@dataclass(frozen=True, slots=True)
+class GatewayEvent:
+    """Something that happened to the gateway itself and is no call: a deployment was cooled down, a budget was crossed.
+
+    `kind` is one of the reference's alert types (`cooldown_deployment`, `budget_alerts`, …), or a name of ours where it
+    has none. `fields` are of JSON's types and hold no secret.
+    """
+
+    kind: str
+    message: str
+    """One sentence for a person."""
+    at: float
+    """Unix seconds."""
+    level: Literal["info", "warning", "critical"] = "warning"
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DeliveryError(Exception):
+    """A sink did not take what it was sent; its text holds no secret and no content.
+
+    `retry`: whether the same may be sent once more, `after`: the seconds that the sink asks to be left alone for. Any
+    other exception of a callback means that the records are lost: sending them again might deliver them twice.
+    """
+
+    def __init__(self, message: str, *, retry: bool = True, after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry = retry
+        self.after = after
+
+
+class Callback:
+    """A sink for call records. It runs beside the calls, never in their way; what it raises is logged and counted.
+
+    The gateway keeps a queue for each callback, gathers batches, cuts off what takes too long, sends once more what a
+    `DeliveryError` says may be sent again, and leaves a sink alone that keeps failing. So a callback holds no queue
+    and no task of its own.
+    """
 
     wants_content: bool = False
     """True if `request` and `response` should be filled; streamed answers are then put together for it."""
+    batch_size: int = 1
+    """The most records that `on_calls` gets at once, …"""
+    flush_interval: float = 0.0
+    """… and the seconds that a record may wait for others."""
+    deadline: float = 20.0
+    """Seconds for one `on_calls` or `on_event`."""
+    event_kinds: frozenset[str] = frozenset()
+    """The events that `on_event` is told of; `*` means all."""
 
-    @abstractmethod
+    async def on_calls(self, records: Sequence[CallRecord]) -> None:
+        """Called with finished calls, oldest first; by itself it hands them on one by one. Raises DeliveryError."""
+        for record in records:
+            await self.on_call(record)
+
     async def on_call(self, record: CallRecord) -> None:
-        """Called once for each finished call; has some seconds before it is cut off."""
+        """Called once for each finished call, unless `on_calls` takes them together. Raises DeliveryError."""
+
+    async def on_event(self, event: GatewayEvent) -> None:
+        """Called for the events of `event_kinds`. Raises DeliveryError."""
 
     async def aclose(self) -> None:
-        """Flush and give back what was opened; called while the gateway shuts down."""
+        """Give back what was opened; called while the gateway shuts down, after the last record."""
 
 
 class CallbackSettings(BaseModel):
