@@ -31,17 +31,16 @@ def believable(usage: Mapping[str, Any]) -> Mapping[str, Any]:
 def _may_be_odd(usage: Mapping[str, Any]) -> bool:
     """Whether any number in it, of tokens or of something else, is out of the range of tokens."""
     for value in usage.values():
-        if isinstance(value, dict):
-            if not all(map(_is_in_range, value.values())):
+        kind = type(value)
+        if kind is int or kind is float:
+            if not 0 <= value <= MOST_TOKENS:
                 return True
-        elif not _is_in_range(value):
-            return True
+        elif kind is dict:
+            for each in value.values():
+                kind = type(each)
+                if (kind is int or kind is float) and not 0 <= each <= MOST_TOKENS:
+                    return True
     return False
-
-
-def _is_in_range(value: Any) -> bool:
-    kind = type(value)
-    return (kind is not int and kind is not float) or 0 <= value <= MOST_TOKENS
 
 
 def _is_odd(counts: Mapping[str, Any]) -> bool:

@@ -22,6 +22,13 @@ class Headers:
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self._items: list[tuple[str, str]] = [(name.lower(), value) for name, value in items]
 
+    @classmethod
+    def of_lowered(cls, items: list[tuple[str, str]]) -> Headers:
+        """Of fields whose names are in lower case; takes the list itself."""
+        made = cls.__new__(cls)
+        made._items = items
+        return made
+
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of a field, or `default`."""
         name = name.lower()

@@ -199,7 +199,7 @@ def check_body(value: Any, operation: Operation) -> Body:
     known = TYPES if operation == "chat" else _TYPES_BESIDE_CHAT
     for name, member in body.items():
         types = known.get(name)
-        if types is not None and member is not None and not _fits(member, types):
+        if types is not None and type(member) not in types and member is not None and not _fits(member, types):
             raise BadRequestError(f"Invalid type for '{name}': expected {_wanted(types)}.", param=name)
     model = body.get("model")
     if model is not None and not isinstance(model, str):

@@ -71,14 +71,15 @@ class Pipeline:
         try:
             if self.policies.current is not None or call.options.policies:
                 self.policies.apply(call, self.models)
-            await self.guardrails.before(call)
+            if self.guardrails.pre_call:
+                await self.guardrails.before(call)
             if call.kept is not None:
                 await call.kept.find(call)
             if self.cache is None:
                 answer = self.router.run(call, self)
             else:
                 answer = self.cache.run(call, partial(self.router.run, call, self))
-            reply = await self.guardrails.during(call, answer)
+            reply = await (self.guardrails.during(call, answer) if self.guardrails.during_call else answer)
             if isinstance(reply, StreamReply):
                 return await self._opened(call, reply, reservation)
             if self.guardrails.post_call and reply.binary is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,21 +12,29 @@ from starlette.types import Receive, Scope, Send
 
 from tianji_core.api.errors import BadRequestError, RequestTooLargeError
 from tianji_core.gateway.heavy import HEAVY, in_thread
-
-RawHeader = tuple[bytes, bytes]
+from tianji_core.server.fields import RawHeader, fields_of, lines_of
 
 JSON: RawHeader = (b"content-type", b"application/json")
+JSON_LINE = lines_of([JSON])
 EVENT_STREAM: tuple[RawHeader, ...] = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
+EVENT_STREAM_LINES = lines_of([*EVENT_STREAM])
 
 PUSH = "tianji.push"
 """The ASGI extension of a server that takes pieces of a body without a coroutine (see uvicorn_quick.py).
 
 `push(piece)` does what `send` would do and says True, or does nothing because `send` would have to wait. It is for
 bodies under way whose head told no length.
+"""
+
+ANSWER = "tianji.answer"
+"""The ASGI extension of a server that takes answers whose head is written already, as messages of this type.
+
+{"type": ANSWER, "status": 200, "lines": b"name: value\\r\\n...", "body": b"..."}. The lines have been checked: names in
+lower case, no control characters in values, nothing about framing. With None for the body, its parts follow.
 """
 
 WATCH_AFTER = 0.1
@@ -127,6 +136,29 @@ async def send_bytes(send: Send, status: int, headers: Iterable[RawHeader], body
     await send({"type": "http.response.body", "body": body})
 
 
+async def send_written(scope: Scope, send: Send, status: int, lines: bytes, body: bytes | None) -> None:
+    """A whole answer whose fields are lines already, see ANSWER; without a body, its head."""
+    message = {"type": ANSWER, "status": status, "lines": lines, "body": body}
+    if ANSWER in scope.get("extensions", ()):
+        await send(message)
+    else:
+        for part in taken_apart(message):
+            await send(part)
+
+
+def taken_apart(message: Any) -> list[Any]:
+    """The same answer as messages that every server takes."""
+    body = message["body"]
+    fields = fields_of(message["lines"])
+    if body is None:
+        return [{"type": "http.response.start", "status": message["status"], "headers": fields}]
+    fields.append((b"content-length", b"%d" % len(body)))
+    return [
+        {"type": "http.response.start", "status": message["status"], "headers": fields},
+        {"type": "http.response.body", "body": body},
+    ]
+
+
 async def send_json(send: Send, status: int, headers: Iterable[RawHeader], value: Any) -> None:
     """A whole answer in JSON."""
     await send_bytes(send, status, [*headers, JSON], orjson.dumps(value))
@@ -141,39 +173,72 @@ class DisconnectWatch:
         ...
     """
 
-    __slots__ = ("_receive", "_task", "_timer", "_watcher", "gone")
+    __slots__ = ("_receive", "_task", "_watcher", "gone")
 
     def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._timer: asyncio.TimerHandle | None = None
+        self._receive: Receive | None = receive
+        self._task: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self.gone = False
 
     def start(self, task: asyncio.Task[None] | None = None) -> None:
-        """Watch from WATCH_AFTER seconds on; a call that is over by then costs a timer only. `task` is what is to be
+        """Watch from WATCH_AFTER seconds on; a call that is over by then costs nearly nothing. `task` is what is to be
         cancelled, if that is another than the current one.
         """
         loop = asyncio.get_running_loop()
         self._task = task or asyncio.current_task(loop)
-        self._timer = loop.call_later(WATCH_AFTER, self._begin)
+        _after_a_while(loop, self)
 
     def __enter__(self) -> DisconnectWatch:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._receive = self._task = None  # it may be waited for a little longer, see _Waiting
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def _begin(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+    def begin(self) -> None:
+        """It is time: watch, unless the call is over."""
+        if self._receive is not None:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch(self._receive))
 
-    async def _watch(self) -> None:
+    async def _watch(self, receive: Receive) -> None:
         while True:
-            message = await self._receive()
+            message = await receive()
             if message["type"] == "http.disconnect":
                 break
         if self._task is not None:
             self.gone = True
             self._task.cancel()
+
+
+class _Waiting:
+    """The watches of one event loop that have not begun. All wait equally long, so the first is always the next, and
+    one timer does for all: setting and stopping one for each call costs as much as reading its JSON.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._queue: deque[tuple[float, DisconnectWatch]] = deque()
+
+    def add(self, watch: DisconnectWatch) -> None:
+        if not self._queue:
+            self.loop.call_later(WATCH_AFTER, self._look)
+        self._queue.append((self.loop.time() + WATCH_AFTER, watch))
+
+    def _look(self) -> None:
+        queue, now = self._queue, self.loop.time()
+        while queue and queue[0][0] <= now + 0.001:
+            queue.popleft()[1].begin()
+        if queue:
+            self.loop.call_at(queue[0][0], self._look)
+
+
+_waiting: _Waiting | None = None
+
+
+def _after_a_while(loop: asyncio.AbstractEventLoop, watch: DisconnectWatch) -> None:
+    global _waiting
+    if _waiting is None or _waiting.loop is not loop:  # in tests; a server has one loop
+        _waiting = _Waiting(loop)
+    _waiting.add(watch)

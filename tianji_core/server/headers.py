@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 
@@ -12,8 +13,7 @@ from tianji_core.api.http import Headers
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.policies import Outcome
 from tianji_core.routing import Deployment
-
-RawHeader = tuple[bytes, bytes]
+from tianji_core.server.fields import RawHeader, fields_of, lines_of, value_of
 
 NOSNIFF: RawHeader = (b"x-content-type-options", b"nosniff")
 """All that an answer of a model needs: it is JSON or events, never a page. Each field costs a microsecond."""
@@ -63,110 +63,113 @@ _RATE_LIMITS = frozenset(
 )
 _MAX_COPIED = 64
 _MAX_KNOWN = 1000
-"""Names by which deployments were called, to be remembered; wildcards allow for any number."""
+"""Names by which deployments were called, to be remembered; wildcards allow for any number. As many vendors' fields."""
 _MAX_VALUE = 4096
-_PRINTABLE = bytes(32 if number < 32 or number == 127 else number for number in range(256))
+_TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9a-z]+")
 
 
 class HeaderWriter:
-    """Writes the gateway's own fields, under the configured prefix."""
+    """Writes the gateway's own fields, under the configured prefix.
+
+    Those of answers are written as they go out, as lines that each end with CRLF: what is the same for every call to a
+    deployment is put together once, the rest is filled into templates. Whoever wants pairs gets the lines taken apart.
+    """
 
     def __init__(self, prefix: str) -> None:
         def name(rest: str) -> bytes:
             return (prefix + rest).encode()
 
+        def line(rest: str, value: bytes) -> bytes:
+            return name(rest).replace(b"%", b"%%") + b": " + value + b"\r\n"
+
         self._call_id = name("call-id")
         self._model_id = name("model-id")
-        self._model_name = name("model-name")
-        self._api_base = name("model-api-base")
-        self._group = name("model-group")
-        self._duration = name("response-duration-ms")
-        self._overhead = name("overhead-duration-ms")
         self._retries = name("attempted-retries")
         self._fallbacks = name("attempted-fallbacks")
         self._guardrails = name("applied-guardrails")
         self._policies = name("applied-policies")
         self._sources = name("policy-sources")
-        self._cache_key = name("cache-key")
-        self._known: dict[tuple[str, str | None, str | None], list[RawHeader]] = {}
-        cost = prefix + "response-cost"
-        self._cost = cost.encode()
-        self._list_cost = f"{cost}-original".encode()
-        self._cost_sides = [f"{cost}-{side}".encode() for side in ("input", "output")]
-        self._cost_parts = [
-            f"{cost}-{part}".encode() for part in ("tool-usage", "cache-read", "cache-creation", "reasoning")
-        ]
-        self._cost_terms = [
-            f"{cost}-{part}".encode() for part in ("discount-amount", "margin-amount", "margin-percent")
-        ]
         self._version: RawHeader = (name("version"), __version__.encode())
+        self._who = (self._model_id, name("model-name"), name("model-api-base"), name("model-group"))
+        self._known: dict[tuple[str, str | None, str | None], bytes] = {}
 
-    def fields(self, call: Call) -> list[RawHeader]:
+        version = line("version", __version__.encode())
+        opening = (
+            line("call-id", b"%b") + version + b"%b: %b\r\n" % NOSNIFF + b"%b" + line("response-duration-ms", b"%.3f")
+        )
+        counts = line("attempted-retries", b"%d") + line("attempted-fallbacks", b"%d")
+        self._whole = opening + line("overhead-duration-ms", b"%.3f") + counts
+        self._streamed = opening + counts
+        self._cache_key = line("cache-key", b"%b")
+        self._cost = line("response-cost", b"%b") + line("response-cost-original", b"%b")
+        self._cost_input, self._cost_output = (line(f"response-cost-{side}", b"%r") for side in ("input", "output"))
+        self._cost_parts = [
+            line(f"response-cost-{part}", b"%r") for part in ("tool-usage", "cache-read", "cache-creation", "reasoning")
+        ]
+        self._cost_terms = b"".join(
+            line(f"response-cost-{part}", b"%r") for part in ("discount-amount", "margin-amount", "margin-percent")
+        )
+
+    def lines(self, call: Call) -> bytes:
         """The fields of an answered call; empty values are left out."""
-        fields = [(self._call_id, call.id.encode()), self._version, NOSNIFF]
+        known = b""
         if call.deployment is not None:
             key = (call.deployment.id, call.upstream_model, call.group)
-            known = self._known.get(key)
-            fields += known if known is not None else self._remember(key, call.deployment)
+            known = self._known.get(key) or self._remember(key, call.deployment)
         total = (time.monotonic() - call.started) * 1000
-        upstream = call.upstream_seconds * 1000
-        fields.append((self._duration, b"%.3f" % total))
-        if not call.stream:
-            fields.append((self._overhead, b"%.3f" % max(0.0, total - upstream)))
+        if call.stream:
+            lines = self._streamed % (call.id.encode(), known, total, call.retries, call.fallbacks)
+        else:
+            overhead = max(0.0, total - call.upstream_seconds * 1000)
+            lines = self._whole % (call.id.encode(), known, total, overhead, call.retries, call.fallbacks)
             if call.cost is not None:
-                fields += self._cost_fields(call.cost)
-        fields.append((self._retries, b"%d" % call.retries))
-        fields.append((self._fallbacks, b"%d" % call.fallbacks))
+                lines += self._cost_lines(call.cost)
         if call.guardrails:
-            fields.append((self._guardrails, _value(",".join(call.guardrails))))
+            lines += lines_of([(self._guardrails, value_of(",".join(call.guardrails)))])
         if call.policies is not None and call.policies.policies:
-            fields += self._of_policies(call.policies)
+            lines += lines_of(self._of_policies(call.policies))
         if call.cache_hit and call.cache_key is not None:
-            fields.append((self._cache_key, call.cache_key.encode()))
-        if call.upstream_headers is not None:
-            fields.extend(vendor_fields(call.upstream_headers))
-        return fields
+            lines += self._cache_key % call.cache_key.encode()
+        if call.upstream_headers is not None and (told := vendor_fields(call.upstream_headers)):
+            lines += lines_of(told)
+        return lines
 
-    def _cost_fields(self, cost: Cost) -> list[RawHeader]:
+    def fields(self, call: Call) -> list[RawHeader]:
+        """The same as pairs of name and value."""
+        return fields_of(self.lines(call))
+
+    def _cost_lines(self, cost: Cost) -> bytes:
         """What a whole answer has cost, in dollars; of a stream nobody knows it yet. Parts that are nothing are left
         out, and so are discount and margin where the config has none of either."""
         told = b"%r" % (cost.total / PER_DOLLAR)
-        listed = told if cost.original == cost.total else _dollars(cost.original)
-        fields = [(self._cost, told), (self._list_cost, listed)]
+        listed = told if cost.original == cost.total else b"%r" % (cost.original / PER_DOLLAR)
+        lines = self._cost % (told, listed)
         read, kept, thought = cost.cache_read, cost.cache_write, cost.reasoning
-        both = (cost.input + read + kept, cost.output + thought)
-        for name, amount in zip(self._cost_sides, both, strict=True):
-            if amount:
-                fields.append((name, b"%r" % (amount / PER_DOLLAR)))
+        if asked := cost.input + read + kept:
+            lines += self._cost_input % (asked / PER_DOLLAR)
+        if answered := cost.output + thought:
+            lines += self._cost_output % (answered / PER_DOLLAR)
         if read or kept or thought or cost.tools:
-            for name, amount in zip(self._cost_parts, (cost.tools, read, kept, thought), strict=True):
+            for line, amount in zip(self._cost_parts, (cost.tools, read, kept, thought), strict=True):
                 if amount:
-                    fields.append((name, _dollars(amount)))
+                    lines += line % in_dollars(amount)
         if cost.discount or cost.margin:
-            discount, margin, percent = self._cost_terms
-            fields.append((discount, _dollars(cost.discount)))
-            fields.append((margin, _dollars(cost.margin)))
-            fields.append((percent, b"%r" % cost.margin_percent))
-        return fields
+            lines += self._cost_terms % (in_dollars(cost.discount), in_dollars(cost.margin), cost.margin_percent)
+        return lines
 
-    def _remember(self, key: tuple[str, str | None, str | None], deployment: Deployment) -> list[RawHeader]:
-        """The fields that say who answered: the same for all calls to one deployment under one name."""
+    def _remember(self, key: tuple[str, str | None, str | None], deployment: Deployment) -> bytes:
+        """The lines that say who answered: the same for all calls to one deployment under one name."""
         identifier, model, group = key
-        pairs = (
-            (self._model_id, identifier),
-            (self._model_name, model),
-            (self._api_base, deployment.api_base),
-            (self._group, group),
-        )
-        fields = [(name, _value(text)) for name, text in pairs if text]
+        said = zip(self._who, (identifier, model, deployment.api_base, group), strict=True)
+        lines = lines_of([(name, value_of(text)) for name, text in said if text])
         if len(self._known) < _MAX_KNOWN:
-            self._known[key] = fields
-        return fields
+            self._known[key] = lines
+        return lines
 
     def _of_policies(self, outcome: Outcome) -> list[RawHeader]:
         """The policies that hold for a call, and why they do."""
         why = "; ".join(f"{name}={reason}" for name, reason in outcome.policies.items())
-        return [(self._policies, _value(",".join(outcome.policies))), (self._sources, _value(why))]
+        return [(self._policies, value_of(",".join(outcome.policies))), (self._sources, value_of(why))]
 
     def error_fields(self, error: GatewayError, call: Call | None) -> list[RawHeader]:
         """The fields of a failed call, with `retry-after` where the error knows one."""
@@ -174,13 +177,13 @@ class HeaderWriter:
             fields = [(self._call_id, call.id.encode()), self._version, NOSNIFF]
             if call.attempts:
                 if error.deployment_id is not None:
-                    fields.append((self._model_id, _value(error.deployment_id)))
+                    fields.append((self._model_id, value_of(error.deployment_id)))
                 fields.append((self._retries, b"%d" % call.retries))
                 fields.append((self._fallbacks, b"%d" % call.fallbacks))
         else:
             fields = [self._version, NOSNIFF]
         if call is not None and call.guardrails:
-            fields.append((self._guardrails, _value(",".join(call.guardrails))))
+            fields.append((self._guardrails, value_of(",".join(call.guardrails))))
         if call is not None and call.policies is not None and call.policies.policies:
             fields += self._of_policies(call.policies)
         if error.retry_after is not None:
@@ -194,21 +197,28 @@ def vendor_fields(headers: Headers | Iterable[tuple[str, str]]) -> list[RawHeade
     """A vendor's fields as `llm_provider-<name>`, and its rate limits under their own names too."""
     fields: list[RawHeader] = []
     for name, value in headers:
-        if name in _NOT_COPIED or len(value) > _MAX_VALUE:
+        names = _names.get(name)
+        if names is None:
+            names = _learn(name)
+        if not names or len(value) > _MAX_VALUE:
             continue
-        raw = _value(value)
-        fields.append((b"llm_provider-" + name.encode("latin-1"), raw))
-        if name in _RATE_LIMITS:
-            fields.append((name.encode(), raw))
+        raw = value_of(value)
+        fields += [(told, raw) for told in names]
         if len(fields) >= _MAX_COPIED:
             break
     return fields
 
 
-def _dollars(amount: int) -> bytes:
-    return b"%r" % in_dollars(amount)
+_names: dict[str, tuple[bytes, ...]] = {}
+"""What vendors' fields are called in our answers: under no name, one or two."""
 
 
-def _value(text: str) -> bytes:
-    """Text as a field value: no control characters, whatever a client or vendor put into a name."""
-    return text.encode("latin-1", "replace").translate(_PRINTABLE).strip()
+def _learn(name: str) -> tuple[bytes, ...]:
+    if name in _NOT_COPIED or _TOKEN.fullmatch(name) is None:
+        names: tuple[bytes, ...] = ()
+    else:
+        raw = name.encode()
+        names = (b"llm_provider-" + raw, raw) if name in _RATE_LIMITS else (b"llm_provider-" + raw,)
+    if len(_names) < _MAX_KNOWN:
+        _names[name] = names
+    return names

@@ -15,9 +15,10 @@ from starlette.types import Receive, Scope, Send
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import GatewayError, PermissionDeniedError
 from tianji_core.gateway.realtime import ABNORMAL, ClientGone, Message
-from tianji_core.server.asgi import JSON, RawHeader
+from tianji_core.server.asgi import JSON
 from tianji_core.server.client_secrets import find
 from tianji_core.server.errors import error_body
+from tianji_core.server.fields import RawHeader
 from tianji_core.server.permissions import Permission
 
 if TYPE_CHECKING:

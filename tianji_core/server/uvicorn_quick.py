@@ -19,8 +19,8 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from tianji_core.server.asgi import PUSH
-from tianji_core.server.fields import are_plain
+from tianji_core.server.asgi import ANSWER, PUSH, taken_apart
+from tianji_core.server.fields import RawHeader, are_plain, lines_of
 from tianji_core.transport.outbox import Outbox, outbox_of
 
 SEEN = ("0.54.",)
@@ -74,13 +74,46 @@ class QuickCycle(RequestResponseCycle):
     """Whether the head was written here."""
 
     async def send(self, message: ASGISendEvent) -> None:
-        if self.disconnected or self.flow.write_paused or self.access_log:
+        if message["type"] == ANSWER:
+            if not self._answer(message):
+                for part in taken_apart(message):
+                    await super().send(part)
+        elif self.disconnected or self.flow.write_paused or self.access_log:
             await super().send(message)
         elif not self.response_started:
             if not self._begin(message):
                 await super().send(message)
         elif not self._end(message):
             await super().send(message)
+
+    def _answer(self, message: Any) -> bool:
+        """Write an answer, or only its head, whose lines are made already; False, and nothing done, if uvicorn has
+        more to do for it than that."""
+        status, body = message["status"], message["body"]
+        if (
+            self.disconnected
+            or self.flow.write_paused
+            or self.access_log
+            or self.response_started
+            or not self.keep_alive
+            or status != 200
+            or self.scope["method"] == "HEAD"
+            or (common := _written(self.default_headers)) is None
+        ):
+            return False
+        self.response_started = self._begun = True
+        self.waiting_for_100_continue = False
+        head = (STATUS_LINE[status], common, message["lines"])
+        if body is None:
+            self.chunked_encoding = True
+            self.transport.write(b"".join((*head, b"transfer-encoding: chunked\r\n\r\n")))
+            return True
+        self.chunked_encoding = False
+        self.transport.write(b"".join((*head, b"content-length: %d\r\n\r\n" % len(body), body)))
+        self.response_complete = True
+        self.message_event.set()
+        self.on_response()
+        return True
 
     def _begin(self, message: Any) -> bool:
         """Write the head of an answer; False, and nothing done, for one that uvicorn had better write."""
@@ -120,13 +153,38 @@ class QuickCycle(RequestResponseCycle):
         return True
 
 
+_common: tuple[list[RawHeader], bytes | None] = ([], None)
+"""The fields that uvicorn adds to every answer, which change with each second, and their lines."""
+
+
+def _written(common: list[RawHeader]) -> bytes | None:
+    """Those fields as lines; None if there is anything odd about them."""
+    global _common
+    if _common[0] is not common:
+        _common = (common, lines_of(common) if are_plain(common) else None)
+    return _common[1]
+
+
 class QuickProtocol(HttpToolsProtocol):
-    """HTTP/1.1 on one connection, with the extension PUSH for its requests."""
+    """HTTP/1.1 on one connection, with the extensions PUSH and ANSWER for its requests.
+
+    Uvicorn sets a timer after each answer and stops it with the next request. Here a connection has one timer, which
+    looks when it is due whether the connection has been idle for so long.
+    """
+
+    _idle_since: float | None = None
+    _idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         outlet = Outlet(transport, outbox_of(self.loop))
         super().connection_made(cast(asyncio.Transport, outlet))
-        self._extensions = {PUSH: {"push": pusher(outlet, self.flow)}}
+        self._extensions = {PUSH: {"push": pusher(outlet, self.flow)}, ANSWER: {}}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -137,6 +195,29 @@ class QuickProtocol(HttpToolsProtocol):
         cycle = self.cycle  # still to be started; uvicorn has no place to say what it should be
         if cycle.__class__ is RequestResponseCycle:
             cycle.__class__ = QuickCycle
+
+    def on_response_complete(self) -> None:
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._look_whether_idle)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _look_whether_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None:
+            return  # the end of the answer under way sets another
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._look_whether_idle)
+        else:
+            self.timeout_keep_alive_handler()
 
 
 def pusher(outlet: Outlet, flow: FlowControl) -> Callable[[bytes], bool]:

@@ -34,6 +34,7 @@ class ResponseReader:
     """
 
     __slots__ = (
+        "_arrived",
         "_ends_at_eof",
         "_fields",
         "_limits",
@@ -54,6 +55,7 @@ class ResponseReader:
         self._no_body = False
         self._ends_at_eof = False
         self._overhead = 0  # bytes taken in since the last body byte (or since the request)
+        self._arrived = 0  # bytes that are being taken in
         self.stage = DONE
         self.reusable = False
 
@@ -72,6 +74,7 @@ class ResponseReader:
         if response is None:
             raise ProtocolError("bytes outside of a response", sent=True)
         received = response.received
+        self._arrived = len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
@@ -117,12 +120,15 @@ class ResponseReader:
         fields = self._fields
         self._fields = []  # trailers land here and are dropped with the next request
         status = self._parser.get_status_code()
-        # llhttp leaves white space behind a value, which is not part of it (RFC 9110 §5.5).
-        headers = Headers([(name.decode("latin-1"), value.rstrip(b" \t").decode("latin-1")) for name, value in fields])
         length: str | None = None
         chunked = False
         coding: str | None = None
-        for name, value in headers:
+        lowered: list[tuple[str, str]] = []
+        for raw_name, raw_value in fields:
+            name = raw_name.decode("latin-1").lower()
+            # llhttp leaves white space behind a value, which is not part of it (RFC 9110 §5.5).
+            value = raw_value.rstrip(b" \t").decode("latin-1")
+            lowered.append((name, value))
             if name == "content-length":
                 length = value
             elif name == "transfer-encoding":
@@ -132,6 +138,7 @@ class ResponseReader:
                 chunked = True
             elif name == "content-encoding":
                 coding = value if coding is None else f"{coding},{value}"
+        headers = Headers.of_lowered(lowered)
         if status < 200:
             if (status < 102 and status != 100) or chunked or length is not None:
                 raise ProtocolError("unexpected informational response", sent=True)
@@ -175,6 +182,8 @@ class ResponseReader:
         limits = self._limits
         if len(fields) > limits.max_headers:
             raise LimitExceeded(f"response head has more than {limits.max_headers} fields", sent=True)
+        if self._overhead + self._arrived <= limits.max_head_bytes:
+            return  # all of it, and what came with it, is smaller than that
         if sum(len(name) + len(value) + 4 for name, value in fields) > limits.max_head_bytes:
             raise LimitExceeded(f"response head has more than {limits.max_head_bytes} bytes", sent=True)
 

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tianji_core.server.asgi import ANSWER, send_written
 from tianji_core.server.uvicorn_quick import QuickCycle, QuickProtocol
 
 JSON = (b"content-type", b"application/json")
@@ -29,6 +30,10 @@ def body(data, more=False):
 
 def length(number):
     return (b"content-length", str(number).encode())
+
+
+def written(data, status=200, lines=b"content-type: application/json\r\nx-a: b: c\r\n"):
+    return {"type": ANSWER, "status": status, "lines": lines, "body": data}
 
 
 ANSWERS = {
@@ -57,6 +62,14 @@ ANSWERS = {
     "two starts": [start(length(2)), start(length(2))],
     "more after the end": [start(length(2)), body(b"ok"), body(b"ok")],
     "nothing": [],
+    "written": [written(b"12345")],
+    "written, empty": [written(b"")],
+    "written, another status": [written(b"{}", status=201)],
+    "written, in parts": [written(None), body(b"123", True), body(b"456")],
+    "written, no parts": [written(None), body(b"")],
+    "written, more after the end": [written(b"ok"), body(b"ok")],
+    "written twice": [written(b"ok"), written(b"ok")],
+    "written after a start": [start(length(2)), written(b"ok")],
 }
 REQUESTS = {
     "GET": b"GET / HTTP/1.1\r\nhost: a\r\n\r\n",
@@ -70,7 +83,10 @@ REQUESTS = {
 async def app(scope, receive, send):
     await receive()
     for message in ANSWERS[unquote(scope["path"][1:])]:
-        await send({**message})
+        if message["type"] == ANSWER:
+            await send_written(scope, send, message["status"], message["lines"], message["body"])
+        else:
+            await send({**message})
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +133,36 @@ def test_the_same_bytes(answered, kind, request_kind):
 
 def test_the_quick_way_is_taken(answered, monkeypatch):
     taken = []
-    for name in ("_begin", "_end"):
+    for name in ("_answer", "_begin", "_end"):
         quick = getattr(QuickCycle, name)
         monkeypatch.setattr(
             QuickCycle, name, lambda self, message, quick=quick: taken.append(quick(self, message)) or taken[-1]
         )
     answered(QuickProtocol, "whole", "POST")
     assert taken == [True, True, False, False]  # what ends a connection is uvicorn's
+    taken.clear()
+    answered(QuickProtocol, "written", "POST")
+    answered(QuickProtocol, "written, in parts", "POST")
+    assert taken[:2] == [True, False]
+    assert taken.count(True) == 2
+
+
+def test_a_connection_is_closed_once_it_has_been_idle_for_long_enough():
+    options = {"http": QuickProtocol, "ws": "none", "lifespan": "off", "log_config": None, "access_log": False}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, timeout_keep_alive=0.3, **options))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.001)
+    try:
+        with socket.create_connection(server.servers[0].sockets[0].getsockname(), timeout=20) as wire:
+            begun = time.monotonic()
+            for _ in range(4):  # never idle for so long
+                wire.sendall(b"GET /whole HTTP/1.1\r\nhost: a\r\n\r\n")
+                assert wire.recv(65536).endswith(b"12345")
+                time.sleep(0.15)
+            assert wire.recv(65536) == b""
+            assert time.monotonic() - begun > 0.7
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -21,18 +21,18 @@ from tianji_core.gateway.dialects import DialectCall
 from tianji_core.gateway.heavy import HEAVY, in_thread
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.server.asgi import (
-    EVENT_STREAM,
-    JSON,
+    EVENT_STREAM_LINES,
+    JSON_LINE,
     PUSH,
     ClientDisconnected,
     DisconnectWatch,
-    RawHeader,
     parse_json,
     read_body,
-    send_bytes,
     send_json,
+    send_written,
 )
 from tianji_core.server.errors import error_body, error_event, let_go
+from tianji_core.server.fields import lines_of, value_of
 from tianji_core.server.forms import is_form, read_form
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import may_name_files, read_call, read_dialect_call
@@ -147,11 +147,11 @@ class ModelEndpoint:
                     answered = True
                     if PUSH in scope.get("extensions", ()):
                         reply.push_to(scope["extensions"][PUSH]["push"])
-                    await _send_stream(serving, call, reply, send, watch)
+                    await _send_stream(serving, call, reply, scope, send, watch)
                 else:
                     content_type, data = _written(reply)
                     answered = True
-                    await send_bytes(send, 200, [content_type, *serving.headers.fields(call)], data)
+                    await send_written(scope, send, 200, content_type + serving.headers.lines(call), data)
             except GatewayError as error:
                 fields = serving.headers.error_fields(error, call)
                 await send_json(send, error.http_status, fields, self._told(error))
@@ -214,19 +214,21 @@ def _endpoint(app: App, surface: Surface) -> ModelEndpoint:
     return (ResponsesEndpoint if surface is RESPONSES else ModelEndpoint)(app, "chat", surface)
 
 
-def _written(reply: Reply) -> tuple[RawHeader, bytes]:
+def _written(reply: Reply) -> tuple[bytes, bytes]:
+    """The line of the answer's content type, and its body."""
     if reply.binary is None:
-        return JSON, orjson.dumps(reply.body)
-    return (b"content-type", reply.binary.content_type.encode("latin-1", "replace")), reply.binary.data
+        return JSON_LINE, orjson.dumps(reply.body)
+    return lines_of([(b"content-type", value_of(reply.binary.content_type))]), reply.binary.data
 
 
-async def _send_stream(serving: Serving, call: Call, reply: StreamReply, send: Send, watch: DisconnectWatch) -> None:
+async def _send_stream(
+    serving: Serving, call: Call, reply: StreamReply, scope: Scope, send: Send, watch: DisconnectWatch
+) -> None:
     """Send a stream that has begun: to its end, its error or the client's leaving."""
     content_type = reply.content_type
-    kind = EVENT_STREAM if content_type is None else ((b"content-type", content_type.encode("latin-1", "replace")),)
-    fields = [*kind, *serving.headers.fields(call)]
+    kind = EVENT_STREAM_LINES if content_type is None else lines_of([(b"content-type", value_of(content_type))])
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        await send_written(scope, send, 200, kind + serving.headers.lines(call), None)
         async for data in reply:
             await send({"type": "http.response.body", "body": data, "more_body": True})
     except GatewayError as error:

@@ -31,8 +31,9 @@ from tianji_core.gateway.pass_through.headers import all_harmless, to_vendor
 from tianji_core.gateway.pass_through.passing import Passed, Passing
 from tianji_core.gateway.pass_through.paths import checked_query
 from tianji_core.gateway.pass_through.table import Place
-from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, RawHeader, parse_json, send_json
+from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, parse_json, send_json
 from tianji_core.server.errors import error_body
+from tianji_core.server.fields import RawHeader
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
 from tianji_core.server.requests import end_user
 from tianji_core.server.uploads import Incoming

@@ -22,8 +22,9 @@ from tianji_core.api.errors import (
 from tianji_core.gateway.body import read_tags
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.limits import Reservation
-from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, RawHeader
+from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch
 from tianji_core.server.errors import error_body, error_event
+from tianji_core.server.fields import RawHeader
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission
 from tianji_core.server.requests import end_user
 from tianji_core.telemetry import get_logger
