@@ -159,14 +159,23 @@ class GatewayEvent:
 class DeliveryError(Exception):
     """A sink did not take what it was sent; its text holds no secret and no content.
 
-    `retry`: whether the same may be sent once more, `after`: the seconds that the sink asks to be left alone for. Any
-    other exception of a callback means that the records are lost: sending them again might deliver them twice.
+    `retry`: whether the same may be sent once more, `after`: the seconds that the sink asks to be left alone for,
+    `taken`: how many of the records, counted from the first, it has got all the same. Any other exception of a callback
+    means that the records are lost: sending them again might deliver them twice.
     """
 
-    def __init__(self, message: str, *, retry: bool = True, after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry: bool = True, after: float | None = None, taken: int = 0) -> None:
         super().__init__(message)
         self.retry = retry
         self.after = after
+        self.taken = taken
+
+
+class TooLargeError(DeliveryError):
+    """The sink takes no body of this size (413): the gateway sends the records in smaller parts."""
+
+    def __init__(self, message: str, *, taken: int = 0) -> None:
+        super().__init__(message, retry=False, taken=taken)
 
 
 class Callback:
@@ -185,6 +194,8 @@ class Callback:
     """… and the seconds that a record may wait for others."""
     deadline: float = 20.0
     """Seconds for one `on_calls` or `on_event`."""
+    outcomes: frozenset[str] = frozenset({"success", "failure"})
+    """How calls have ended that it wants to be told of."""
     event_kinds: frozenset[str] = frozenset()
     """The events that `on_event` is told of; `*` means all."""
 

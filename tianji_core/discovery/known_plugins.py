@@ -56,7 +56,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "usage-based-routing-v2": "tianji-routing-usage",
     },
     "callback": {
-        "generic_api": "tianji-callback-generic-api",
+        "generic_api": "tianji-callback-webhook",
+        "webhook": "tianji-callback-webhook",
     },
     "guardrail": {
         "prompt_injection": "tianji-guardrail-prompt-injection",

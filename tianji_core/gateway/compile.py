@@ -36,7 +36,7 @@ from tianji_core.routing import Deployment, ModelTable, Stats
 from tianji_core.state import RedisAddressError, State, make_state
 from tianji_core.store import Database, DatabaseURLError
 from tianji_core.telemetry import CallbackDispatcher, get_logger
-from tianji_core.telemetry.dispatcher import Subscription
+from tianji_core.telemetry.delivery import Subscription
 from tianji_core.transport import HttptoolsTransport, Transport
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Compiler:
                 return CustomLogger(found)
             self.problem(path, f"{name} is neither a Callback nor a custom logger with log_…_event methods")
             return None
-        if plugin == "generic_api" and self.config.litellm_settings.generic_logger_headers:
+        if plugin in ("generic_api", "webhook") and self.config.litellm_settings.generic_logger_headers:
             values.setdefault("headers", dict(self.config.litellm_settings.generic_logger_headers))
         inside = ("callback_settings", name) if name in self.config.callback_settings else path
         made = self.make("callback", plugin, values, path, inside=inside)

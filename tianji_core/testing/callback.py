@@ -7,7 +7,9 @@ class TestAcme(CallbackConformance):
         return HttpSink(lambda body: [event["id"] for event in json.loads(body)])
 
     def callback(self, sink: Sink) -> Callback:
-        return Acme(AcmeSettings(endpoint=sink.url, token="acme-token", flush_interval=0.05, close_timeout=2))
+        return Acme(AcmeSettings(endpoint=sink.url, token="acme-token", flush_interval=0.05))
+
+The callback runs behind the gateway's own dispatcher, which queues, gathers batches, tries again and closes.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from time import perf_counter
 from typing import ClassVar, Self
 
 from tianji_core.api.callback import Callback, CallRecord
+from tianji_core.telemetry import CallbackDispatcher, Subscription
+from tianji_core.telemetry.delivery import Delivery
 from tianji_core.testing.standard import CONTENT_CANARY, Conformance, odd_records, sample_record
 
 _KINDS = ("success", "failure", "stream")
@@ -49,9 +53,11 @@ class HttpSink(Sink):
     """A real HTTP server on a free local port, for callbacks that send over HTTP.
 
     `ids` gets the body of one request and says which calls it tells of. `url` is where it listens, `requests` holds
-    the head and body of each request, `status` is what it answers while it is not failing (then `failing_status`). A
-    3xx points back to where it came from.
+    the head and body of each request, `status` is what it answers while it is not failing (then `failing_status`);
+    bodies that tell of more than `most` calls are too large for it (413). A 3xx points back to where it came from.
     """
+
+    most = 1_000_000
 
     def __init__(self, ids: Callable[[bytes], list[str]], *, path: str = "/ingest") -> None:
         self.url = ""
@@ -96,6 +102,10 @@ class HttpSink(Sink):
                 self.requests.append((head.decode("latin-1"), body))
                 await asyncio.sleep(self.delay)
                 status = self.failing_status if self.failing else self.status
+                if 200 <= status < 300 and len(self._ids(body)) > self.most:
+                    status = 413
+                if len(self._ids(body)) > self.most:
+                    status = 413
                 if 200 <= status < 300:
                     self._received.extend(self._ids(body))
                 elsewhere = f"location: {self._path}\r\n" if 300 <= status < 400 else ""
@@ -120,12 +130,12 @@ class CallbackConformance(Conformance, kit=True):
     """Secrets in the settings of `callback`: none may show up in a log line or a repr."""
     outcomes: ClassVar[frozenset[str]] = frozenset({"success", "failure"})
     """The outcomes that the callback tells its sink of."""
-    deadline: ClassVar[float] = 2.0
-    """Seconds that `on_call` may take, and …"""
-    close_deadline: ClassVar[float] = 8.0
-    """… seconds that `aclose` may take, however slow the sink is."""
-    recovery: ClassVar[float] = 1.0
-    """Seconds to wait while the sink refuses everything."""
+    close_seconds: ClassVar[float] = 5.0
+    """Seconds that the gateway gives the callback to deliver what waits, and as many to close, …"""
+    give_up_seconds: ClassVar[float] = 0.5
+    """… and the same for a sink that takes nothing."""
+    recovery: ClassVar[float] = 0.3
+    """Seconds for which the sink refuses everything."""
 
     @abstractmethod
     def sink(self) -> Sink:
@@ -154,8 +164,9 @@ class CallbackConformance(Conformance, kit=True):
     def test_a_thousand_calls_at_once_are_each_delivered_once(self) -> None:
         records = [replace(sample_record(max(self.outcomes)), id=f"call-{i}") for i in range(1_000)]
 
-        async def play(callback: Callback, sink: Sink) -> None:
-            await asyncio.gather(*(callback.on_call(record) for record in records))
+        async def play(delivery: Delivery, sink: Sink) -> None:
+            for record in records:
+                delivery.put(record)
 
         self._expect_once(records, self._run(play))
 
@@ -168,77 +179,107 @@ class CallbackConformance(Conformance, kit=True):
     def test_closing_without_a_single_call_is_no_trouble(self) -> None:
         assert self._run(_nothing) == Counter()
 
-    def test_closing_twice_delivers_nothing_twice(self) -> None:
-        records = [sample_record(max(self.outcomes))]
-
-        async def play(callback: Callback, sink: Sink) -> None:
-            await callback.on_call(records[0])
+    def test_closing_twice_is_no_trouble(self) -> None:
+        async def play(delivery: Delivery, sink: Sink) -> None:
+            delivery.put(sample_record(max(self.outcomes)))
+            await asyncio.sleep(0.1)
+            callback = delivery.subscription.callback
             await asyncio.gather(callback.aclose(), callback.aclose())
 
-        self._expect_once(records, self._run(play))
+        received = self._run(play)
+        assert max(received.values(), default=0) <= 1, "closing delivers what was delivered already"
 
-    def test_a_slow_sink_holds_neither_a_call_nor_the_closing_up(self) -> None:
-        async def play(callback: Callback, sink: Sink) -> None:
-            sink.delay = 600.0
-            for number in range(3):
-                started = perf_counter()
-                await callback.on_call(replace(sample_record(max(self.outcomes)), id=f"slow-{number}"))
-                took = perf_counter() - started
-                assert took <= self.deadline, f"on_call took {took:.1f} s with a sink that does not answer"
-            started = perf_counter()
-            await callback.aclose()
-            took = perf_counter() - started
-            assert took <= self.close_deadline, f"aclose took {took:.1f} s with a sink that does not answer"
+    def test_batches_are_no_larger_than_it_says(self) -> None:
+        sizes: list[int] = []
+
+        async def play(delivery: Delivery, sink: Sink) -> None:
+            callback = delivery.subscription.callback
+            taken = callback.on_calls
+
+            async def on_calls(records: Sequence[CallRecord]) -> None:
+                sizes.append(len(records))
+                await taken(records)
+
+            callback.on_calls = on_calls  # type: ignore[method-assign]  # to look at what comes in
+            for number in range(3 * callback.batch_size if callback.batch_size < 1_000 else 10):
+                delivery.put(replace(sample_record(max(self.outcomes)), id=f"call-{number}"))
 
         self._run(play)
+        assert sizes
+        assert max(sizes) <= max(1, self._batch_size)
+
+    def test_a_slow_sink_does_not_hold_the_closing_up(self) -> None:
+        async def play(delivery: Delivery, sink: Sink) -> None:
+            sink.delay = 600.0
+            for number in range(3):
+                delivery.put(replace(sample_record(max(self.outcomes)), id=f"slow-{number}"))
+
+        started = perf_counter()
+        self._run(play, self.give_up_seconds)
+        took, may = perf_counter() - started, 2 * self.give_up_seconds + 2
+        assert took <= may, f"closing took {took:.1f} s with a sink that does not answer"
+
+    def test_what_a_dead_sink_does_not_take_is_counted(self) -> None:
+        async def play(delivery: Delivery, sink: Sink) -> None:
+            sink.failing = True
+            for number in range(3):
+                delivery.put(replace(sample_record(max(self.outcomes)), id=f"lost-{number}"))
+            await asyncio.sleep(0.1)
+            deliveries.append(delivery)
+
+        deliveries: list[Delivery] = []
+        self._run(play, self.give_up_seconds)
+        [delivery] = deliveries
+        assert delivery.delivered == 0, "records count as delivered that the sink has refused"
+        assert delivery.failed + delivery.dropped == 3, "not all the lost records are counted"
 
     def test_after_the_sink_has_recovered_calls_are_delivered_again(self) -> None:
         before = sample_record(max(self.outcomes))
         after = replace(before, id="after")
 
-        async def play(callback: Callback, sink: Sink) -> None:
+        async def play(delivery: Delivery, sink: Sink) -> None:
             sink.failing = True
-            await _quietly(callback.on_call(before))
+            delivery.put(before)
             await asyncio.sleep(self.recovery)
             sink.failing = False
-            await callback.on_call(after)
+            delivery.put(after)
 
         received = self._run(play)
         assert received["after"] == 1, f"a call after the failure was delivered {received['after']} times"
         assert received[before.id] <= 1, "the call that had failed was delivered more than once"
 
     def test_no_secret_shows_in_logs_or_reprs(self) -> None:
-        async def play(callback: Callback, sink: Sink) -> None:
-            seen.append(repr(callback))
-            await callback.on_call(sample_record(max(self.outcomes)))
+        async def play(delivery: Delivery, sink: Sink) -> None:
+            seen.append(repr(delivery.subscription.callback))
+            delivery.put(sample_record(max(self.outcomes)))
             await asyncio.sleep(0.2)
             sink.failing = True
-            await _quietly(callback.on_call(replace(sample_record(max(self.outcomes)), id="refused")))
+            delivery.put(replace(sample_record(max(self.outcomes)), id="refused"))
             await asyncio.sleep(0.2)
 
         seen: list[str] = []
         with _Listening(seen):
-            self._run(play)
+            self._run(play, self.give_up_seconds)
         for secret in self.secrets:
             shown = [line.replace(secret, "<secret>")[:300] for line in seen if secret in line]
             assert not shown, f"a secret of the settings shows in: {shown[0]}"
 
     def test_no_prompt_or_answer_shows_in_logs(self) -> None:
-        async def play(callback: Callback, sink: Sink) -> None:
+        async def play(delivery: Delivery, sink: Sink) -> None:
             sink.failing = True
             for kind in _KINDS:
-                await _quietly(callback.on_call(sample_record(kind)))
+                delivery.put(sample_record(kind))
             await asyncio.sleep(0.2)
 
         seen: list[str] = []
         with _Listening(seen):
-            self._run(play)
+            self._run(play, self.give_up_seconds)
         assert not any(CONTENT_CANARY in line for line in seen), "a log line shows a prompt or an answer"
 
     def _delivered_once(self, *records: CallRecord) -> None:
-        async def play(callback: Callback, sink: Sink) -> None:
+        async def play(delivery: Delivery, sink: Sink) -> None:
             for record in records:
-                await callback.on_call(record)
+                delivery.put(record)
 
         self._expect_once(records, self._run(play))
 
@@ -248,31 +289,29 @@ class CallbackConformance(Conformance, kit=True):
         assert not missing, f"not delivered: {sorted(missing)[:5]} ({missing.total()} of {expected.total()})"
         assert not surplus, f"delivered more than once or without being asked: {sorted(surplus)[:5]}"
 
-    def _run(self, play: Callable[[Callback, Sink], Awaitable[None]]) -> Counter[str]:
+    def _run(
+        self, play: Callable[[Delivery, Sink], Awaitable[None]], close_seconds: float | None = None
+    ) -> Counter[str]:
         """Run one scene with a fresh sink and callback, close both: how often each call arrived."""
 
         async def scene() -> Counter[str]:
             async with self.sink() as sink:
                 callback = self.callback(sink)
+                self._batch_size = callback.batch_size
+                dispatcher = CallbackDispatcher([Subscription("the callback", callback)])
+                dispatcher.start()
+                [delivery] = dispatcher.deliveries
                 try:
-                    await play(callback, sink)
+                    await play(delivery, sink)
                 finally:
-                    await callback.aclose()
+                    await delivery.aclose(close_seconds or self.close_seconds)
                 return Counter(sink.received())
 
         return asyncio.run(scene())
 
 
-async def _nothing(callback: Callback, sink: Sink) -> None:
+async def _nothing(delivery: Delivery, sink: Sink) -> None:
     return None
-
-
-async def _quietly(call: Awaitable[None]) -> None:
-    """What `on_call` raises is logged and counted by the gateway, so a callback is free to raise."""
-    try:
-        await call
-    except Exception:
-        return
 
 
 class _Listening(logging.Handler):

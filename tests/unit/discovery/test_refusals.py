@@ -39,7 +39,7 @@ def known(monkeypatch):
     """An index of known plugins that does not change with what the repository holds."""
     index = {
         "provider": {"groq": "tianji-provider-groq", "anthropic": "tianji-provider-anthropic"},
-        "callback": {"generic_api": "tianji-callback-generic-api"},
+        "callback": {"generic_api": "tianji-callback-webhook"},
     }
     monkeypatch.setattr(missing, "KNOWN", index)
 
@@ -82,7 +82,7 @@ def test_misspelt_known(site):
     assert refusal(site.scan(), kind="callback", name="generic-api") == text("""
         proxy_config.yaml:14: model_list[2] wants callback "generic-api", which is not installed.
           Did you mean "generic_api"?
-          Install generic_api:  pip install tianji-callback-generic-api
+          Install generic_api:  pip install tianji-callback-webhook
           No callback is installed.
     """)
 

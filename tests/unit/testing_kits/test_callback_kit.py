@@ -44,7 +44,49 @@ class Plain(Callback):
             await self.sink.take(record.id)
 
 
-class Quiet(Plain):
+class TestPlain(CallbackConformance):
+    recovery, give_up_seconds = 0.0, 0.1
+
+    def sink(self):
+        return MemorySink()
+
+    def callback(self, sink):
+        return Plain(sink)
+
+
+class Twice(Plain):
+    async def on_call(self, record):
+        await super().on_call(record)
+        await super().on_call(record)
+
+
+class OnlySuccesses(Plain):
+    async def on_call(self, record):
+        if record.outcome == "success":
+            await super().on_call(record)
+
+
+class NoStreams(Plain):
+    async def on_call(self, record):
+        if not record.stream:
+            await super().on_call(record)
+
+
+class NeedsContent(Plain):
+    async def on_call(self, record):
+        if record.request is not None:
+            await super().on_call(record)
+
+
+class NeedsADeployment(Plain):
+    async def on_call(self, record):
+        if record.provider.lower():
+            await super().on_call(record)
+
+
+class SaysNothing(Plain):
+    """Keeps to itself that a record was lost."""
+
     async def on_call(self, record):
         try:
             await super().on_call(record)
@@ -52,52 +94,7 @@ class Quiet(Plain):
             return
 
 
-class TestQuiet(CallbackConformance):
-    recovery = 0.0
-
-    def sink(self):
-        return MemorySink()
-
-    def callback(self, sink):
-        return Quiet(sink)
-
-
-class Twice(Quiet):
-    async def on_call(self, record):
-        await super().on_call(record)
-        await super().on_call(record)
-
-
-class OnlySuccesses(Quiet):
-    async def on_call(self, record):
-        if record.outcome == "success":
-            await super().on_call(record)
-
-
-class NoStreams(Quiet):
-    async def on_call(self, record):
-        if not record.stream:
-            await super().on_call(record)
-
-
-class NeedsContent(Quiet):
-    async def on_call(self, record):
-        if record.request is not None:
-            await super().on_call(record)
-
-
-class NeedsADeployment(Quiet):
-    async def on_call(self, record):
-        if record.provider.lower():
-            await super().on_call(record)
-
-
-class Waits(Plain):
-    async def on_call(self, record):
-        await self.sink.take(record.id)
-
-
-class KeepsTheLast(Quiet):
+class KeepsTheLast(Plain):
     """Forgets what came in while it was busy."""
 
     busy = False
@@ -131,12 +128,7 @@ class FlushesTwice(Plain):
             await self.sink.take(call_id)
 
 
-class HangsAtTheEnd(Quiet):
-    async def aclose(self):
-        await asyncio.sleep(self.sink.delay and 1.0)
-
-
-class NotTwice(Quiet):
+class NotTwice(Plain):
     closed = False
 
     async def aclose(self):
@@ -144,7 +136,7 @@ class NotTwice(Quiet):
         self.closed = True
 
 
-class GivesUp(Quiet):
+class GivesUp(Plain):
     """One failure and it never sends again."""
 
     broken = False
@@ -155,25 +147,25 @@ class GivesUp(Quiet):
             await super().on_call(record)
 
 
-class Changes(Quiet):
+class Changes(Plain):
     async def on_call(self, record):
         if record.request:
             record.request.pop("messages", None)
         await super().on_call(record)
 
 
-class LogsItsToken(Quiet):
+class LogsItsToken(Plain):
     async def on_call(self, record):
         log.debug("sending with token-1234")
         await super().on_call(record)
 
 
-class ShowsItsToken(Quiet):
+class ShowsItsToken(Plain):
     def __repr__(self):
         return "ShowsItsToken(token-1234)"
 
 
-class LogsPrompts(Quiet):
+class LogsPrompts(Plain):
     async def on_call(self, record):
         log.info("sending %s", record.request)
         await super().on_call(record)
@@ -189,10 +181,9 @@ class LogsPrompts(Quiet):
         (NeedsADeployment, "test_calls_of_every_shape_are_delivered"),
         (KeepsTheLast, "test_a_thousand_calls_at_once_are_each_delivered_once"),
         (Buffers, "test_a_successful_call_is_delivered_exactly_once"),
-        (FlushesTwice, "test_closing_twice_delivers_nothing_twice"),
-        (NotTwice, "test_closing_twice_delivers_nothing_twice"),
-        (Waits, "test_a_slow_sink_holds_neither_a_call_nor_the_closing_up"),
-        (HangsAtTheEnd, "test_a_slow_sink_holds_neither_a_call_nor_the_closing_up"),
+        (FlushesTwice, "test_closing_twice_is_no_trouble"),
+        (NotTwice, "test_closing_twice_is_no_trouble"),
+        (SaysNothing, "test_what_a_dead_sink_does_not_take_is_counted"),
         (GivesUp, "test_after_the_sink_has_recovered_calls_are_delivered_again"),
         (Changes, "test_records_are_not_changed"),
         (LogsItsToken, "test_no_secret_shows_in_logs_or_reprs"),
@@ -201,9 +192,9 @@ class LogsPrompts(Quiet):
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-def test_bad_callbacks_are_seen_through(callback_class, seen_by, failures, monkeypatch):
+def test_bad_callbacks_are_seen_through(callback_class, seen_by, failures):
     class Bad(CallbackConformance):
-        recovery, deadline, close_deadline, secrets = 0.0, 0.4, 0.5, ("token-1234",)
+        recovery, give_up_seconds, secrets = 0.05, 0.1, ("token-1234",)
 
         def sink(self):
             return MemorySink()
@@ -211,6 +202,4 @@ def test_bad_callbacks_are_seen_through(callback_class, seen_by, failures, monke
         def callback(self, sink):
             return callback_class(sink)
 
-    if callback_class is Waits:  # the kit's sink would keep the test waiting for ten minutes
-        monkeypatch.setattr(MemorySink, "take", lambda self, call_id: asyncio.sleep(0.6))
     assert failures(Bad, seen_by) == {seen_by}

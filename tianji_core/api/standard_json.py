@@ -1,4 +1,4 @@
-"""From a call record to one line of JSON, whatever the record holds."""
+"""From a call record to one line of JSON in the shape that log sinks know, whatever the record holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOREIGN = ("messages", "response", "model_parameters", "metadata")
 """Members whose content others made: without them a payload can always be written down."""
 
 
-def encode(record: CallRecord) -> bytes:
+def standard_json(record: CallRecord) -> bytes:
     """The standard payload as one line of JSON in UTF-8; never raises.
 
     What JSON cannot say is replaced: sets become lists, other objects their type's name, NaN and infinities null. A

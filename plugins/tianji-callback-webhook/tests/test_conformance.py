@@ -1,40 +1,40 @@
 import json
 
-from tianji_callback_generic_api import GenericApi, GenericApiSettings
+from tianji_callback_webhook import Webhook, WebhookSettings
 from tianji_core.api.callback import Callback
 from tianji_core.testing import CallbackConformance
 from tianji_core.testing.callback import HttpSink, Sink
 
 
-def fast(sink: HttpSink, **more: object) -> GenericApiSettings:
-    quick = {"flush_interval": 0.05, "timeout": 0.5, "retry_delay": 0.02, "max_retries": 2, "close_timeout": 30}
+def fast(sink: HttpSink, **more: object) -> WebhookSettings:
+    quick = {"flush_interval": 0.05, "timeout": 0.5}
     token = {"endpoint": sink.url, "headers": {"Authorization": "Bearer kit-secret-token"}}
-    return GenericApiSettings(**{**token, **quick, **more})
+    return WebhookSettings(**{**token, **quick, **more})
 
 
-class TestGenericApi(CallbackConformance):
+class TestWebhook(CallbackConformance):
     secrets = ("kit-secret-token", "path-secret", "query-secret")
 
     def sink(self) -> Sink:
         return HttpSink(lambda body: [event["id"] for event in json.loads(body)], path="/path-secret?t=query-secret")
 
     def callback(self, sink: Sink) -> Callback:
-        return GenericApi(fast(sink))
+        return Webhook(fast(sink))
 
 
-class TestGenericApiAsLines(CallbackConformance):
+class TestWebhookWithLines(CallbackConformance):
     def sink(self) -> Sink:
         return HttpSink(lambda body: [json.loads(line)["id"] for line in body.splitlines()])
 
     def callback(self, sink: Sink) -> Callback:
-        return GenericApi(fast(sink, log_format="ndjson"))
+        return Webhook(fast(sink, log_format="ndjson"))
 
 
-class TestGenericApiOneByOne(CallbackConformance):
+class TestWebhookOneByOne(CallbackConformance):
     outcomes = frozenset({"failure"})
 
     def sink(self) -> Sink:
         return HttpSink(lambda body: [json.loads(body)["id"]])
 
     def callback(self, sink: Sink) -> Callback:
-        return GenericApi(fast(sink, log_format="single", event_types=["llm_api_failure"]))
+        return Webhook(fast(sink, log_format="single", event_types=["llm_api_failure"]))

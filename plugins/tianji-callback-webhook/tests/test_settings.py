@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from tianji_callback_generic_api import NAME, GenericApi, GenericApiSettings, tianji_register_callbacks
-from tianji_callback_generic_api.encode import encode
-from tianji_callback_generic_api.settings import headers_of
+from tianji_callback_webhook import NAMES, Webhook, WebhookSettings, tianji_register_callbacks
+from tianji_callback_webhook.settings import headers_of
+from tianji_core.api.standard_json import standard_json
 from tianji_core.testing.standard import odd_records, sample_record
 
 SUCCESS = sample_record("success")
@@ -16,28 +16,28 @@ SUCCESS = sample_record("success")
 
 @pytest.mark.parametrize("record", odd_records(), ids=lambda record: record.id)
 def test_every_record_becomes_one_line_of_json(record):
-    line = encode(record)
+    line = standard_json(record)
     assert b"\n" not in line
     assert json.loads(line)["id"] == record.id
 
 
 def test_what_json_cannot_say_is_replaced():
     record = replace(SUCCESS, metadata={"nan": float("nan"), "set": {1}, "object": object(), 7: "number"})
-    assert json.loads(encode(record))["metadata"]["requester_metadata"] == {
+    assert json.loads(standard_json(record))["metadata"]["requester_metadata"] == {
         "nan": None, "set": [1], "object": "<object>", "7": "number",
     }  # fmt: skip
 
 
 def test_the_endpoint_and_headers_come_from_the_environment_where_the_config_is_silent():
     environ = {"GENERIC_LOGGER_ENDPOINT": "https://a.example/x", "GENERIC_LOGGER_HEADERS": "A=1, B=x=y ,"}
-    settings = GenericApiSettings(environ=environ)
+    settings = WebhookSettings(environ=environ)
     assert headers_of(settings) == {"A": "1", "B": "x=y", "Content-Type": "application/json"}
-    GenericApi(settings)
-    assert "A" not in headers_of(GenericApiSettings(environ=environ, headers={"C": "2"}))
+    Webhook(settings)
+    assert "A" not in headers_of(WebhookSettings(environ=environ, headers={"C": "2"}))
 
 
 def test_no_setting_shows_its_secrets():
-    settings = GenericApiSettings(
+    settings = WebhookSettings(
         endpoint="https://a.example/tok-1", headers={"A": "tok-2"}, environ={"GENERIC_LOGGER_HEADERS": "A=tok-3"}
     )
     assert "tok-" not in repr(settings)
@@ -58,19 +58,19 @@ def test_no_setting_shows_its_secrets():
 )
 def test_settings_that_cannot_work_are_refused_without_showing_them(wrong, message):
     with pytest.raises(ValueError, match=message) as caught:
-        GenericApi(GenericApiSettings(**wrong))
+        Webhook(WebhookSettings(**wrong))
     assert "tok-1" not in str(caught.value)
 
 
 @pytest.mark.parametrize("wrong", [{"log_format": "xml"}, {"event_types": ["all"]}, {"batch_size": 0}, {"url": "x"}])
 def test_settings_of_the_wrong_kind_are_refused(wrong):
     with pytest.raises(ValidationError):
-        GenericApiSettings(endpoint="http://a.example", **wrong)
+        WebhookSettings(endpoint="http://a.example", **wrong)
 
 
 def test_it_registers_under_the_name_that_configs_use():
     seen = []
     tianji_register_callbacks(lambda name, factory, settings=None: seen.append((name, factory, settings)))
-    assert seen == [("generic_api", GenericApi, GenericApiSettings)]
-    assert NAME == "generic_api"
-    assert GenericApi.wants_content
+    assert seen == [(name, Webhook, WebhookSettings) for name in NAMES]
+    assert NAMES == ("generic_api", "webhook")
+    assert Webhook.wants_content

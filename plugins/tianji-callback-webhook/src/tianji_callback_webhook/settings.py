@@ -17,8 +17,8 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTENT_TYPES = {"ndjson": "application/x-ndjson"}
 
 
-class GenericApiSettings(CallbackSettings):
-    """The keys of a `callback_settings` entry with `callback_type: generic_api`. Durations are seconds."""
+class WebhookSettings(CallbackSettings):
+    """The keys of a `callback_settings` entry with `callback_type: generic_api` or `webhook`. Durations are seconds."""
 
     endpoint: str | None = Field(None, repr=False, description="Where to POST to; else GENERIC_LOGGER_ENDPOINT")
     headers: dict[str, str] = Field(
@@ -31,31 +31,27 @@ class GenericApiSettings(CallbackSettings):
     batch_size: int = Field(512, ge=1, le=100_000, description="Events in one request at most")
     flush_interval: float = Field(5.0, gt=0, description="Seconds that an event waits for company")
     timeout: float = Field(10.0, gt=0, description="Seconds that one request may take")
-    max_retries: int = Field(8, ge=0, description="Further tries after a 5xx, a time-out or a network error")
-    retry_delay: float = Field(0.5, gt=0, description="Seconds before the first of them; doubles up to 30")
-    max_queue: int = Field(10_000, ge=1, description="Events kept while the webhook does not answer")
-    max_queue_bytes: int = Field(64 << 20, ge=1, description="The same in bytes; the oldest events go first")
-    close_timeout: float = Field(5.0, ge=0, description="Seconds for the last flush at shut-down")
+    ssl_verify: bool | str = Field(True, description="Whether the certificate is checked, or the file to check it by")
 
 
-def endpoint_of(settings: GenericApiSettings) -> str:
+def endpoint_of(settings: WebhookSettings) -> str:
     """The URL to POST to. Raises ValueError if there is none or it is not http or https; the message never holds it."""
     endpoint = settings.endpoint or settings.env("GENERIC_LOGGER_ENDPOINT")
     if endpoint is None:
-        raise ValueError("generic_api needs an endpoint: set `endpoint` or the variable GENERIC_LOGGER_ENDPOINT")
+        raise ValueError("a webhook needs an endpoint: set `endpoint` or the variable GENERIC_LOGGER_ENDPOINT")
     if not _ENDPOINT.fullmatch(endpoint):
-        raise ValueError("the endpoint of generic_api must be a URL with http:// or https://")
+        raise ValueError("the endpoint of a webhook must be a URL with http:// or https://")
     return endpoint
 
 
-def headers_of(settings: GenericApiSettings) -> dict[str, str]:
+def headers_of(settings: WebhookSettings) -> dict[str, str]:
     """The header fields of every request. Raises ValueError for what is none; the message never holds a value."""
     headers = settings.headers or _parse_headers(settings.env("GENERIC_LOGGER_HEADERS") or "")
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
-            raise ValueError("a header name of generic_api has characters that HTTP does not allow")
+            raise ValueError("a header name of a webhook has characters that HTTP does not allow")
         if not value.isascii() or not value.isprintable():
-            raise ValueError(f"the header {name} of generic_api has characters that HTTP does not allow")
+            raise ValueError(f"the header {name} of a webhook has characters that HTTP does not allow")
     if not any(name.lower() == "content-type" for name in headers):
         headers = {**headers, "Content-Type": _CONTENT_TYPES.get(settings.log_format, "application/json")}
     return headers
