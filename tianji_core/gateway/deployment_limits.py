@@ -115,6 +115,13 @@ class Budgets:
             self._deployments.get(deployment.id)
         )
 
+    def left_of_providers(self) -> dict[str, float]:
+        """What is left of the providers' budgets, in dollars."""
+        return {
+            name: max(0.0, budget.dollars - self._spent.get(budget.key, 0.0))
+            for name, budget in self._providers.items()
+        }
+
     def tags_have_room(self, tags: Sequence[str]) -> bool:
         """Whether no tag's budget is used up."""
         return not self.tags or not any(self._is_used_up(self.tags.get(tag)) for tag in tags)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 import orjson
 
@@ -15,6 +17,7 @@ from tianji_core.api.auth import AuthBackend
 from tianji_core.api.call import Principal
 from tianji_core.api.errors import ClientClosedError
 from tianji_core.api.http import Network
+from tianji_core.api.metrics import MetricFamily
 from tianji_core.api.provider import Body, Operation
 from tianji_core.config import Loaded, load, load_mapping
 from tianji_core.discovery import Registry
@@ -34,6 +37,7 @@ from tianji_core.gateway.stored_models import is_on, with_stored
 from tianji_core.state import MemoryState, State
 from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
+from tianji_core.telemetry.loop_lag import LoopLag
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
@@ -86,7 +90,11 @@ class Gateway:
         self.prices: PriceBook | None = None
         """What prices go by; None of a gateway that was not made of a config."""
         self._passing: tuple[Transport, Network, tuple[Endpoint, ...]] | None = None
-        self._transports = transports
+        self.transports = transports
+        self.generations: WeakSet[Gateway] = WeakSet((self,))
+        """This gateway and those before it that still have calls under way."""
+        self.compiled_at = time.time()
+        self.lag = LoopLag()
         self._stack = AsyncExitStack()
         self._responses: ResponseMemory | None = None
         self.stored: tuple[Rule, ...] = ()
@@ -143,6 +151,7 @@ class Gateway:
         gateway.stored = stored
         if predecessor is not None:
             gateway.following.begin_with(predecessor.following)
+            gateway.generations = WeakSet((*predecessor.generations, gateway))
         gateway._passing = compiler.passing
         gateway.prices = compiler.prices
         gateway.vendors = compiler.vendors
@@ -217,6 +226,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Start what runs beside the calls; needs a running loop."""
+        self.lag.start()
         await self.state.start()
         await self.sharing.start()
         if self.pipeline.budgets is not None:
@@ -254,6 +264,7 @@ class Gateway:
 
     async def retire(self) -> None:
         """Another gateway has taken this one's place: begin nothing more in the background, end what is under way."""
+        self.lag.close()
         await self.following.aclose()
         self.sharing.close()
         await self.health.aclose()
@@ -267,6 +278,7 @@ class Gateway:
 
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
+        self.lag.close()
         await self.following.aclose()
         self.sharing.close()
         await self.health.aclose()
@@ -280,13 +292,19 @@ class Gateway:
         await self.pipeline.guardrails.aclose()
         for backend in self.auth_backends:
             await backend.aclose()
-        for transport in self._transports:
+        for transport in self.transports:
             await transport.aclose()
         await self._stack.aclose()
         await self.store.aclose()
         if self.pipeline.cache is not None:
             await self.pipeline.cache.aclose()
         await self.state.aclose()
+
+    def metrics(self) -> list[MetricFamily]:
+        """The operator's numbers, read off the parts now; to be called on the event loop."""
+        from tianji_core.gateway.metrics import families
+
+        return list(families(self))
 
     async def drained(self, seconds: float) -> bool:
         """Wait until no call is in flight, for at most so many seconds; whether that came true."""

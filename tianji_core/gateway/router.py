@@ -104,6 +104,7 @@ class Router:
                 continue
             tried.add(turn.model)
             call.fallbacks += 1
+            self.stats.fallbacks += 1
             call.body = body
             try:
                 if not fallback.overrides and not turn.is_new:
@@ -215,6 +216,7 @@ class Router:
             return None
         walk.retry += 1
         call.retries += 1
+        self.stats.retries += 1
         return left, delay
 
     def _pause(self, asked_for: float, retry: int) -> float | None:

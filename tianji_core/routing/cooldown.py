@@ -83,6 +83,8 @@ class Cooldowns:
         self.rules = rules if rules is not None else CooldownRules()
         self.resting: dict[str, Rest] = {}
         """Those that rest, and those whose rest is over but that nobody has tried since. Mostly empty."""
+        self.begun: dict[tuple[str, int], int] = {}
+        """How often a deployment was sent to rest here, by its id and the status of the error that did it."""
         self.on_change: list[Listener] = []
         self._fails: dict[tuple[str, str], tuple[int, float]] = {}
 
@@ -133,6 +135,8 @@ class Cooldowns:
         stats.failed_in_a_row = 0
         rest = Rest(time.monotonic() + seconds, time.time(), seconds, type(error).__name__, error.http_status)
         self.resting[deployment_id] = rest
+        begun = (deployment_id, rest.status)
+        self.begun[begun] = self.begun.get(begun, 0) + 1
         self._tell(deployment_id, rest)
 
     def learned(self, deployment_id: str, rest: Rest | None) -> None:
@@ -146,6 +150,7 @@ class Cooldowns:
         """Drop deployments that a reload took out of the config."""
         for identifier in self.resting.keys() - ids:
             del self.resting[identifier]
+        self.begun = {key: times for key, times in self.begun.items() if key[0] in ids}
 
     def _enough(self, deployment_id: str, stats: DeploymentStats, error: GatewayError, seconds: float) -> bool:
         rules = self.rules

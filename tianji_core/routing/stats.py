@@ -39,6 +39,10 @@ class Stats:
         self.cooldowns = Cooldowns()
         self.checked: dict[str, Checked] = {}
         """The newest health check of each deployment that had one."""
+        self.retries = 0
+        """Tries of a group after its first one failed, since the process began."""
+        self.fallbacks = 0
+        """Other groups that were asked after a failure, likewise."""
         self._minute, self._began, self._ends = 0, 0.0, 0.0  # the running minute, in Unix seconds
 
     @property

@@ -70,6 +70,8 @@ class Link:
         self.address = address
         self.limit = limit
         self.up = False
+        self.breaks = 0
+        """How often Redis was given up, since the process began."""
         self.on_change: list[Callable[[bool], None]] = []
         self._purpose = purpose
         self._client: Any = None
@@ -214,6 +216,7 @@ class Link:
 
     def _break(self, error: Exception) -> None:
         self.up = False
+        self.breaks += 1
         log.warning(
             "Redis is away: this replica decides for itself",
             purpose=self._purpose,

@@ -28,18 +28,20 @@ class Opened:
         self.objects = Objects(self)
         self.pieces = Pieces(self)
         self.rules = Rules(self)
+        self.up = True
+        """Whether the last statement reached the database."""
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read from. Raises StoreUnavailableError when the database is away."""
-        with failures():
+        with failures(self):
             async with self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end. Raises StoreUnavailableError when the database is away."""
-        with failures():
+        with failures(self):
             async with self._writing.begin() as connection:
                 yield connection
 
@@ -69,13 +71,15 @@ def open_database(database: Database) -> Opened:
 
 
 @contextmanager
-def failures() -> Iterator[None]:
+def failures(opened: Opened) -> Iterator[None]:
     """What the driver raises, as StoreUnavailableError; defects of ours stay what they are."""
     try:
         yield
+        opened.up = True
     except (IntegrityError, ProgrammingError, DataError):
         raise
     except (SQLAlchemyError, OSError, TimeoutError) as error:
+        opened.up = False
         log.error("the database failed", error=_reason(error))
         raise StoreUnavailableError from error
 

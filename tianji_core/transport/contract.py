@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, fields
 from math import inf
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 
 from .errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from .head import Origin
     from .websocket import WebSocket
 
 BODY_LIMIT = 64 * 1024 * 1024
@@ -76,6 +77,14 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+class Usage(NamedTuple):
+    """Connections of one origin, counted; `waiting` are requests that wait for one."""
+
+    busy: int
+    idle: int
+    waiting: int
 
 
 class UpstreamResponse(ABC):
@@ -154,6 +163,10 @@ class Transport(ABC):
         `first_byte` and `write` count here.
         """
         raise InvalidRequest("this engine opens no WebSocket")
+
+    def usage(self) -> Mapping[Origin, Usage]:
+        """What is open now, for each origin; nothing of an engine that does not count."""
+        return {}
 
     @abstractmethod
     async def aclose(self) -> None:

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
 
 from .connection import Connection
-from .contract import BODY_LIMIT, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport
+from .contract import BODY_LIMIT, DEFAULT_LIMITS, DEFAULT_TIMEOUTS, Limits, Timeouts, Transport, Usage
 from .errors import ConnectError, ResponseTruncated, TransportError
 from .head import Origin, encode_head, split_url
 from .pool import Pool
@@ -36,14 +36,6 @@ class Route(NamedTuple):
 
     pool: Pool
     rest_of_line: str
-
-
-class Usage(NamedTuple):
-    """Connections of one origin, counted."""
-
-    busy: int
-    idle: int
-    waiting: int
 
 
 class HttptoolsTransport(Transport):
@@ -124,7 +116,6 @@ class HttptoolsTransport(Transport):
         await asyncio.sleep(0)  # sockets are closed by the loop's next round
 
     def usage(self) -> dict[Origin, Usage]:
-        """What is open now, per origin: for metrics and tests."""
         return {origin: Usage(pool.busy, len(pool.idle), pool.waiting) for origin, pool in list(self._pools.items())}
 
     # -- off the fast path ------------------------------------------------------------------------------------------

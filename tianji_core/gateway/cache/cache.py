@@ -86,6 +86,7 @@ class ResponseCache:
                 entry = await self._follow(call, key, wishes)
             if entry is not None:
                 return await self._hit(call, entry)
+            self.store.misses += 1
         if not wishes.stores:
             return await ask()
         land = self._flights.lead(key) if self.rules.coalesces and not call.stream else None
@@ -116,6 +117,7 @@ class ResponseCache:
     def told(self, call: Call, entry: Entry, usage: Mapping[str, Any] | None) -> None:
         """Note on a call that its answer was kept: nobody was asked, and nothing was used."""
         call.cache_hit = True
+        self.store.hits += 1
         call.group = call.routed or call.model
         call.deployment = self._deployments.get(entry.deployment or "")
         call.upstream_model = entry.model

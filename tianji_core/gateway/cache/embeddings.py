@@ -48,6 +48,8 @@ class Embedding:
         kept = [entry for entry in found if entry is not None]
         if not self._asked and kept:
             return self._hit(kept)
+        if wishes.reads:
+            cache.store.misses += 1
         if wishes.stores:
             call.storing = self
         if not kept:

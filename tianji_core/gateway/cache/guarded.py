@@ -30,6 +30,10 @@ class GuardedCache:
         self.cache = cache
         self.kind = kind
         self.origin = origin
+        self.hits = 0
+        """Calls that were answered out of it, …"""
+        self.misses = 0
+        """… and calls that looked and had to ask all the same."""
         self._timeout = timeout
         self._here = isinstance(cache, LocalCache)
         self._failures = 0
@@ -58,6 +62,11 @@ class GuardedCache:
                 await asyncio.wait_for(self._writer, WRITE_WITHIN)
         with suppress(Exception):  # nothing depends on it any more
             await asyncio.wait_for(self.cache.aclose(), WRITE_WITHIN)
+
+    @property
+    def up(self) -> bool:
+        """Whether it is asked at present: False while it is left alone after failures."""
+        return self._failures < FAILURES
 
     async def read(self, keys: Sequence[str]) -> list[bytes | None]:
         """The values; None for what is not there, or did not come in time."""
