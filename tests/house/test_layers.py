@@ -17,6 +17,7 @@ FOR_PLUGINS = (
     "tianji_core.hookimpl",
     "tianji_core.hookspecs",
     "tianji_core.openai_compat",
+    "tianji_core.server.permissions",
     "tianji_core.telemetry.sender",
     "tianji_core.translate",
     "tianji_core.wire",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -218,6 +218,10 @@ class CallbackSettings(BaseModel):
     """What the config says to a callback; a plugin subclasses it to add its own keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shared_keys: ClassVar[frozenset[str]] = frozenset()
+    """Settings that may stand in `litellm_settings` as well, where the reference has them; those of the callback's own
+    entry in `callback_settings` win."""
 
     environ: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True, description="Set by the core")
 

@@ -5,13 +5,13 @@ Whatever cannot work is found here, all of it in one go, and told with the confi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from tianji_core.api.auth import AuthBackend
-from tianji_core.api.callback import Callback
+from tianji_core.api.callback import Callback, CallbackSettings
 from tianji_core.api.guardrail import Guardrail
 from tianji_core.api.http import Network
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
@@ -322,7 +322,8 @@ class Compiler:
                 self.note_plugin(error)
                 return None
             factory, model = registered.factory, registered.settings
-        settings = self.validate(model, values, inside if inside is not None else path)
+        shared = self._shared(model, values)
+        settings = self.validate(model, {**shared, **values}, inside if inside is not None else path, shared)
         if model is not None and settings is None:
             return None
         try:
@@ -331,8 +332,25 @@ class Compiler:
             self.problem(path, f"{name} cannot be set up: {error}")
             return None
 
-    def validate(self, model: type[BaseModel] | None, values: Mapping[str, Any], path: KeyPath) -> BaseModel | None:
-        """Settings of a plugin, or None after noting what is wrong with them. Never shows a value."""
+    def _shared(self, model: type[BaseModel] | None, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings of a callback that `litellm_settings` has for it, and its own entry has not."""
+        if model is None or not issubclass(model, CallbackSettings) or not model.shared_keys:
+            return {}
+        given = self.config.litellm_settings
+        names = model.shared_keys.intersection(given.model_fields_set) - values.keys()
+        return {name: getattr(given, name) for name in sorted(names)}
+
+    def validate(
+        self,
+        model: type[BaseModel] | None,
+        values: Mapping[str, Any],
+        path: KeyPath,
+        shared: Container[str] = (),
+    ) -> BaseModel | None:
+        """Settings of a plugin, or None after noting what is wrong with them. Never shows a value.
+
+        `path` is where they stand; those of `shared` stand in `litellm_settings`.
+        """
         if model is None:
             return None
         values = self._known(model, values, path)
@@ -342,7 +360,10 @@ class Compiler:
             return model.model_validate(values)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_input=False, include_context=False):
-                self.problem((*path, *detail["loc"]), detail["msg"][:1].lower() + detail["msg"][1:])
+                loc = detail["loc"]
+                place = ("litellm_settings",) if loc and loc[0] in shared else path
+                text = detail["msg"].removeprefix("Value error, ")
+                self.problem((*place, *loc), text[:1].lower() + text[1:])
             return None
 
     def _known(self, model: type[BaseModel], values: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:

@@ -9,7 +9,19 @@ from tianji_core.config.schema.base import Block, key, later
 from tianji_core.config.schema.cache_params import CacheParams
 from tianji_core.config.schema.prices import Discounts, Margins
 from tianji_core.config.schema.router_settings import Fallbacks
-from tianji_core.config.schema.types import AnyMap, Before, Flag, Kind, Names, Seconds, Text, TextMap, Whole, wrong
+from tianji_core.config.schema.types import (
+    AnyMap,
+    Before,
+    Flag,
+    Kind,
+    Names,
+    Number,
+    Seconds,
+    Text,
+    TextMap,
+    Whole,
+    wrong,
+)
 
 
 def _verify(value: Any) -> Any:
@@ -60,6 +72,27 @@ class LitellmSettings(Block):
     user_url_allowed_hosts: Names = key([], "Hosts inside the network that they may come from too.", usage="C")
     disable_token_counter: Flag = key(False, "Count no tokens where a vendor reports none.", usage="C")
     generic_logger_headers: TextMap = key({}, "Headers for the webhook callback.", usage="B")
+    require_auth_for_metrics_endpoint: Flag = key(True, "Metrics are for admins only.", usage="B")
+    prometheus_metrics_config: list[AnyMap] = key(
+        [],
+        "Only these metrics: `[{group: money, metrics: [litellm_spend_metric], include_labels: [team]}]`.",
+        usage="B",
+        kind="list of maps",
+    )
+    prometheus_exclude_metrics: Names = key([], "Metrics that are left out.", usage="C")
+    prometheus_exclude_labels: Names = key([], "Labels that are left out, of all metrics.", usage="C")
+    prometheus_latency_buckets: list[Number] | None = key(
+        None, "Upper bounds of the latency histograms, in seconds.", usage="C", kind="list of numbers"
+    )
+    prometheus_metrics_max_series_per_metric: Whole = key(
+        2000, "Series of one metric; beyond that, values of labels are counted as `other`.", usage="C"
+    )
+    custom_prometheus_metadata_labels: Names = key(
+        [], "Members of calls' metadata that become labels, such as `metadata.department`.", usage="B"
+    )
+    custom_prometheus_tags: Names = key([], "Tags that become labels, `true` or `false`; may hold a `*`.", usage="B")
+    enable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Fill the label end_user.", usage="B")
+    disable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Leave it empty all the same.", usage="C")
     cost_discount_config: Discounts = key(
         {}, "Part of the cost that is taken off, by provider: `{openai: 0.05}`.", usage="B", kind="map of numbers"
     )
@@ -97,8 +130,6 @@ class LitellmSettings(Block):
     max_end_user_budget_id = later(None, "Budget record for each end user.", kind="text")
     upperbound_key_generate_params = later(None, "Most a new key may get.", kind="map")
     default_key_generate_params = later(None, "Values for new keys.", kind="map")
-    prometheus_metrics_config = later(None, "Which metrics, with which labels.", kind="list")
-    require_auth_for_metrics_endpoint = later(True, "/metrics wants a key.", kind="true or false")
     langfuse_default_tags = later(None, "Tags for Langfuse.", kind="list of names")
     datadog_params = later(None, "Options of the Datadog callback.", kind="map")
     force_ipv4 = later(False, "Connect over IPv4 only.", kind="true or false")

@@ -1,0 +1,59 @@
+"""Several processes of one gateway: their numbers lie in files of one directory, and any of them shows the sum.
+
+prometheus_client decides when it is imported, by the variable PROMETHEUS_MULTIPROC_DIR; `tianji serve` sets it for its
+worker processes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_OF_PROCESS = re.compile(r"gauge_live\w+?_(\d+)\.db")
+
+
+def directory() -> str | None:
+    """Where the files are; None if this process counts for itself."""
+    return os.environ.get(VARIABLE) or None
+
+
+def is_shared() -> bool:
+    """Whether numbers go into files."""
+    return directory() is not None
+
+
+def collector() -> MultiProcessCollector:
+    """What reads the files of all processes, without the gauges of those that are no more."""
+    path = str(directory())
+    for pid in _dead(Path(path)):
+        mark_process_dead(pid, path)  # type: ignore[no-untyped-call]
+    return MultiProcessCollector(None, path)  # type: ignore[no-untyped-call]
+
+
+def leave() -> None:
+    """This process is about to end: its gauges are nobody's any more."""
+    mark_process_dead(os.getpid(), directory())  # type: ignore[no-untyped-call]
+
+
+def _dead(path: Path) -> set[int]:
+    """Processes that have left gauges and do not live."""
+    found = set()
+    for file in path.glob("gauge_live*.db"):
+        named = _OF_PROCESS.fullmatch(file.name)
+        if named and not _lives(int(named[1])):
+            found.add(int(named[1]))
+    return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
