@@ -77,9 +77,12 @@ def _shared_metrics() -> Iterator[None]:
     named = os.environ.get(METRICS_DIRECTORY)
     if named:
         directory = Path(named)
-        directory.mkdir(parents=True, exist_ok=True)
-        for left in directory.glob("*.db"):
-            left.unlink(missing_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            for left in directory.glob("*.db"):
+                left.unlink(missing_ok=True)
+        except OSError as error:
+            raise SystemExit(f"{METRICS_DIRECTORY} names no directory that can be used: {error.strerror}") from None
         yield
         return
     with tempfile.TemporaryDirectory(prefix="tianji-metrics-") as made:

@@ -72,6 +72,11 @@ def test_the_callbacks_own_entry_wins():
             'there is no label "teem"; did you mean "team"?',
         ),
         (
+            {"prometheus_metrics_config": [{"metrics": ["spend"]}]},
+            "litellm_settings.prometheus_metrics_config",
+            'there is no metric "spend"',
+        ),
+        (
             {"prometheus_metrics_config": [{"metrics": []}]},
             "litellm_settings.prometheus_metrics_config",
             "at least 1 item",
@@ -97,7 +102,7 @@ def test_what_is_wrong_is_told_with_its_place(settings, place, text):
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize("name", sorted(NOT_FILLED))
+@pytest.mark.parametrize("name", [*sorted(NOT_FILLED), "litellm_pod_lock_manager_size", "litellm_newer_than_this"])
 def test_a_config_may_name_what_is_not_filled_yet(name):
     made = PrometheusSettings(prometheus_metrics_config=({"metrics": (name, "litellm_spend_metric")},))
     assert made.labels_of("litellm_spend_metric", ("team",)) == ("team",)

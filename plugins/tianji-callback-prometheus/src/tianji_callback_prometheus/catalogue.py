@@ -145,7 +145,9 @@ LABELS = frozenset(label for metric in METRICS.values() for label in metric.labe
     "error_type",
     "mcp_server_name",
     "mcp_tool_name",
+    "rate_limit_category",
     "rate_limit_type",
+    "stream",
 }
 EVERYWHERE = frozenset(metric.name for key, metric in METRICS.items() if key not in ("guardrails", "unpriced"))
 """The metrics that the config's own labels are put on."""

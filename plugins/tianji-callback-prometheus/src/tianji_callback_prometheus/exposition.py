@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
@@ -87,7 +87,7 @@ def _sources(gateway: Any) -> Iterator[Any]:
         yield recorder.registry
     for recorder in recorders[:1]:
         yield list(exposed(families, recorder.settings))
-    yield from (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR)
+    yield REGISTRY  # the process's and Python's own numbers, and those of code that the config brings along
 
 
 def written(sources: Sequence[Any], wanted: Wanted = ("", False, frozenset())) -> tuple[bytes, str]:

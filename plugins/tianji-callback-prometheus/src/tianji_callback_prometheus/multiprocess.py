@@ -26,17 +26,17 @@ def is_shared() -> bool:
     return directory() is not None
 
 
+def make_directory() -> None:
+    """Make it, if it is not there. Raises OSError."""
+    Path(str(directory())).mkdir(parents=True, exist_ok=True)
+
+
 def collector() -> MultiProcessCollector:
     """What reads the files of all processes, without the gauges of those that are no more."""
     path = str(directory())
     for pid in _dead(Path(path)):
         mark_process_dead(pid, path)  # type: ignore[no-untyped-call]
     return MultiProcessCollector(None, path)  # type: ignore[no-untyped-call]
-
-
-def leave() -> None:
-    """This process is about to end: its gauges are nobody's any more."""
-    mark_process_dead(os.getpid(), directory())  # type: ignore[no-untyped-call]
 
 
 def _dead(path: Path) -> set[int]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from tianji_callback_prometheus.catalogue import LABELS, METRICS, NOT_FILLED
+from tianji_callback_prometheus.catalogue import CANONICAL, LABELS, METRICS, NOT_FILLED
 from tianji_core.api.callback import CallbackSettings
 from tianji_core.api.metrics import MetricFamily
 
@@ -158,9 +158,14 @@ def label_of_tag(tag: str) -> str:
 
 
 def _canonical(name: str) -> str:
-    """A metric's name as the catalogue has it, for one that /metrics shows. Raises ValueError for an unknown one."""
+    """A metric's name as the catalogue has it, for one that /metrics shows. Raises ValueError for a slip of one.
+
+    Others that the reference may have by now pass: a config that was made for it has to start.
+    """
     plain = name.removesuffix("_total")
-    _check(plain, _NAMES | FAMILIES | NOT_FILLED, "metric")
+    known = _NAMES | FAMILIES | NOT_FILLED
+    if not plain.startswith(CANONICAL) or get_close_matches(plain, known, 1, cutoff=0.93):
+        _check(plain, known, "metric")
     return plain
 
 
