@@ -118,5 +118,33 @@ def test_one_that_hangs_keeps_no_other_waiting(serving, row, upstreams):
                     await asyncio.sleep(0.02)
                 assert checked["good"].healthy
                 assert "slow" not in checked
+                first = checked["good"]
+                for _ in range(100):  # nor does it hold up the next round
+                    if checked["good"] is not first:
+                        break
+                    await asyncio.sleep(0.02)
+                assert checked["good"] is not first
+                assert len(slow.requests) == 1
+
+        asyncio.run(main())
+
+
+def test_those_who_ask_at_once_share_a_check(serving, row, upstreams):
+    from dataclasses import replace
+
+    with FakeUpstream(replace(Answer.chat(), delay=0.3)) as slow:
+        wanted = {"model_list": [row(slow, "m", info={"id": "it"})], "general_settings": GENERAL}
+
+        async def main():
+            async with serving(wanted) as client:
+                leaves = asyncio.create_task(client.get("/health", headers=ADMIN))
+                stays = asyncio.create_task(client.get("/health", headers=ADMIN))
+                await asyncio.sleep(0.1)
+                leaves.cancel()
+                answer = await stays
+                assert answer.json()["healthy_count"] == 1
+                assert len(slow.requests) == 1
+                await client.get("/health", headers=ADMIN)
+                assert len(slow.requests) == 2
 
         asyncio.run(main())

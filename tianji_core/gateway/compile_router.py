@@ -112,7 +112,8 @@ class RouterBuilder:
             found.append(RegionFilter())
         general = self._compiler.config.general_settings
         if (router.enable_health_check_routing or general.enable_health_check_routing) and len(rows) > 1:
-            found.append(HealthFilter(self._fresh(), forgives=general.health_check_ignore_transient_errors))
+            forgives = router.health_check_ignore_transient_errors or general.health_check_ignore_transient_errors
+            found.append(HealthFilter(self._fresh(), forgives=forgives))
         if router.enable_pre_call_checks:
             if any(d.max_input_tokens for d in rows):
                 found.append(ContextFilter())
@@ -193,6 +194,7 @@ class RouterBuilder:
             _table(router.context_window_fallbacks),
             _table(router.content_policy_fallbacks),
             router.max_fallbacks,
+            {alias: group for alias, (group, _) in self._models.aliases.items()},
         )
 
     def _check_aliases(self) -> None:

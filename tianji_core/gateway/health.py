@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.api.errors import ClientClosedError, GatewayError
@@ -56,6 +57,7 @@ class Health:
         general = gateway.config.general_settings
         self._room = asyncio.Semaphore(general.health_check_concurrency or AT_ONCE)
         self._task: asyncio.Task[None] | None = None
+        self._under_way: dict[str, asyncio.Task[Checked]] = {}
 
     @property
     def found(self) -> dict[str, Checked]:
@@ -70,17 +72,32 @@ class Health:
 
     async def aclose(self) -> None:
         """Check no more."""
+        tasks: list[asyncio.Task[Any]] = list(self._under_way.values())
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            tasks.append(self._task)
             self._task = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def check(self, deployments: Iterable[Deployment]) -> dict[str, Checked]:
-        """Check these now, some at once; what was found, by id."""
-        found = await asyncio.gather(*(self._check(each) for each in deployments))
-        results = {each.deployment_id: each for each in found}
-        self.found.update(results)
-        return results
+        """Check these now, some at once; what was found, by id. A check that is under way already does for all who
+        ask, and goes on when they leave."""
+        found = await asyncio.gather(*(asyncio.shield(self._begin(each)) for each in deployments))
+        return {each.deployment_id: each for each in found}
+
+    def _begin(self, deployment: Deployment) -> asyncio.Task[Checked]:
+        task = self._under_way.get(deployment.id)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._check(deployment))
+            self._under_way[deployment.id] = task
+            task.add_done_callback(lambda done: self._ended(deployment, done))
+        return task
+
+    def _ended(self, deployment: Deployment, task: asyncio.Task[Checked]) -> None:
+        del self._under_way[deployment.id]
+        if not task.cancelled():
+            self.found[deployment.id] = task.result()
 
     async def _go_on(self, interval: float) -> None:
         interval = max(interval, SHORTEST)
@@ -92,17 +109,12 @@ class Health:
                 if not d.info.get("disable_background_health_check") and (not groups or d.model_name in groups)
             ]
             # Spread over the interval, so that the checks of many rows are no burst for a vendor. One that hangs keeps
-            # no other waiting, but the next round.
-            async with asyncio.TaskGroup() as checks:
-                for each in wanted:
-                    checks.create_task(self._look_at(each))
-                    await asyncio.sleep(interval / len(wanted) / 2)
+            # no other waiting; the next round leaves it alone.
+            for each in wanted:
+                if each.id not in self._under_way:
+                    self._begin(each).add_done_callback(partial(_tell, each))
+                await asyncio.sleep(interval / len(wanted) / 2)
             await asyncio.sleep(interval / 2 if wanted else interval)
-
-    async def _look_at(self, deployment: Deployment) -> None:
-        found = (await self.check([deployment]))[deployment.id]
-        if found.error is not None:
-            log.warning("health check failed", deployment=deployment.id, model=deployment.model_name, error=found.error)
 
     async def _check(self, deployment: Deployment) -> Checked:
         operation = _operation_of(deployment)
@@ -139,6 +151,12 @@ class Health:
         reply = await attempt.run(model)
         if isinstance(reply, StreamReply):
             await reply.aclose(ClientClosedError("The check is over."))
+
+
+def _tell(deployment: Deployment, task: asyncio.Task[Checked]) -> None:
+    """Write down what is wrong with a deployment."""
+    if not task.cancelled() and (error := task.result().error) is not None:
+        log.warning("health check failed", deployment=deployment.id, model=deployment.model_name, error=error)
 
 
 def _operation_of(deployment: Deployment) -> Operation | None:

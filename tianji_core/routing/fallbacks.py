@@ -44,7 +44,10 @@ class Fallbacks:
         context_window: Table | None = None,
         content_policy: Table | None = None,
         limit: int = 5,
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
+        """`aliases`: further names of groups; one without a list of its own has that of its group."""
+        self._aliases = aliases or {}
         self.config: Mapping[Kind, Table] = {
             "general": general or {},
             "context_window": context_window or {},
@@ -94,14 +97,15 @@ class Fallbacks:
             return from_client
         tables = self._tables
         if isinstance(error, ContextWindowExceededError) and tables["context_window"]:
-            return _lookup(tables["context_window"], group)
+            return self._lookup(tables["context_window"], group)
         if isinstance(error, ContentPolicyViolationError) and tables["content_policy"]:
-            return _lookup(tables["content_policy"], group)
-        return _lookup(tables["general"], group)
+            return self._lookup(tables["content_policy"], group)
+        return self._lookup(tables["general"], group)
 
-
-def _lookup(table: Table, group: str) -> Sequence[str]:
-    found = table.get(group)
-    if found is None and "/" in group:
-        found = table.get(group.partition("/")[2])
-    return found if found is not None else table.get(DEFAULT, ())
+    def _lookup(self, table: Table, group: str) -> Sequence[str]:
+        found = table.get(group)
+        if found is None and group in self._aliases:
+            found = table.get(self._aliases[group])
+        if found is None and "/" in group:
+            found = table.get(group.partition("/")[2])
+        return found if found is not None else table.get(DEFAULT, ())

@@ -146,6 +146,16 @@ def test_a_vendors_prefix_does_not_matter():
     assert names(fallbacks, FAILED, "openai/gpt-4o") == ["b"]
 
 
+def test_an_alias_has_the_list_of_its_group_unless_it_has_its_own():
+    aliases = {"short": "a", "own": "a", "lonely": "b"}
+    fallbacks = Fallbacks({"a": ["g"], "own": ["mine"], "*": ["default"]}, {"a": ["long"]}, aliases=aliases)
+    assert names(fallbacks, FAILED, "short") == ["g"]
+    assert names(fallbacks, TOO_LONG, "short") == ["long"]
+    assert names(fallbacks, FAILED, "own") == ["mine"]
+    assert names(fallbacks, FAILED, "lonely") == ["default"]
+    assert names(fallbacks, TOO_LONG, "lonely") == []
+
+
 def test_the_clients_own():
     assert names(FULL, FAILED, "a", ["x", "y"]) == ["x", "y"]
     assert names(FULL, TOO_LONG, "a", ["x"]) == ["x"]

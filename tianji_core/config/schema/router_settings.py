@@ -155,6 +155,9 @@ class RouterSettings(Block):
     enable_health_check_routing: Flag = key(
         False, "Skip deployments that have failed their health check; as in general_settings.", usage="C"
     )
+    health_check_ignore_transient_errors: Flag = key(
+        False, "Checks that end with 429 or 408 do not count; as in general_settings.", usage="C"
+    )
     health_check_staleness_threshold: Seconds | None = key(
         None, "How long a health check counts.", usage="C", default_text="general_settings"
     )

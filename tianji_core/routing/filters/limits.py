@@ -20,15 +20,13 @@ class LimitFilter(Filter):
     reason = "rpm or tpm used up"
 
     def keep(self, candidates: Sequence[Deployment], call: RoutedCall, stats: Stats) -> Sequence[Deployment]:
-        seen, kept = stats.stats, []
-        for deployment in candidates:
-            rpm, tpm = deployment.rpm, deployment.tpm
-            if rpm is not None or tpm is not None:
-                used = seen(deployment.id)
-                if (rpm is not None and used.requests >= rpm) or (tpm is not None and used.tokens >= tpm):
-                    continue
-            kept.append(deployment)
-        return kept
+        rows = stats.of(candidates)
+        full = [
+            d.id
+            for d, used in zip(candidates, rows, strict=True)
+            if (d.rpm is not None and used.requests >= d.rpm) or (d.tpm is not None and used.tokens >= d.tpm)
+        ]
+        return [d for d in candidates if d.id not in full] if full else candidates
 
     def refusal(self, candidates: Sequence[Deployment], call: RoutedCall, stats: Stats) -> GatewayError:
         return minute_used_up(call.model, 60.0 - time.time() % 60.0)

@@ -66,7 +66,18 @@ class LatencyBased(RoutingStrategy):
         stream = call.stream
         oldest = snapshot.now - self._ttl
         stats = snapshot.stats
-        latencies = [self._latency(d.id, stats(d.id), stream, oldest) for d in candidates]
+        known = self._known[stream]
+        latencies = []
+        for deployment in candidates:
+            identifier = deployment.id
+            seen = stats(identifier)
+            samples = seen.first_token if stream else seen.latencies
+            if samples and identifier in known:
+                first, last, latency = known[identifier]
+                if samples[-1] is last and samples[0] is first and first[1] >= oldest:  # no sample has come since
+                    latencies.append(latency)
+                    continue
+            latencies.append(self._latency(identifier, seen, stream, oldest))
         limit = min(latencies) * self._slack
         fast = [i for i, latency in enumerate(latencies) if latency <= limit]
         return candidates[fast[0] if len(fast) == 1 else fast[int(snapshot.random.random() * len(fast))]]
@@ -80,13 +91,9 @@ class LatencyBased(RoutingStrategy):
         samples = stats.first_token if stream else stats.latencies
         if samples:
             first, last = samples[0], samples[-1]
-            fresh = first[1] >= oldest
-            known = self._known[stream].get(deployment_id)
-            if known is not None and fresh and known[0] is first and known[1] is last:
-                return known[2]  # no sample has come since
             found = self._worked_out(samples, self._share if stream else None, oldest)
             if found is not None:
-                if fresh:
+                if first[1] >= oldest:
                     self._known[stream][deployment_id] = first, last, found
                 return found
         if stream:
