@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import time
 
 import pytest
@@ -93,6 +94,34 @@ def test_calls_are_counted(serving, config, fake_upstream):
             assert shown.sum("tianji_callback_delivered_records_total", callback_name="prometheus") == 4
             assert shown.sum("litellm_deployment_state", model_id="the-row") == 1  # one of its calls failed
             assert shown.sum("tianji_build_info") == 1
+
+    asyncio.run(main())
+
+
+def test_no_key_shows(serving, config, row, fake_upstream):
+    """Not the caller's, whether it is right or wrong and wherever it stands, nor the vendor's."""
+    secret = "sk-canary-0123456789"
+    fake_upstream.answer(
+        Answer.chat("Hi"), Answer.error(401, f"Incorrect key {secret}"), Answer.error(500, secret), Answer.chat("Hi")
+    )
+    base = f"{fake_upstream.base}?key={secret}"
+    rows = (row(fake_upstream, api_key=secret), row(base, "in-the-address", api_key=secret))
+
+    async def main():
+        async with serving(config(*rows, custom_prometheus_metadata_labels=["metadata.note"])) as client:
+            assert (await chat(client, api_key=secret)).status == 401  # it is refused before it becomes a call
+            for _ in range(3):
+                await chat(client, metadata={"headers": {"authorization": secret}})
+            await chat(client, model="in-the-address")
+            for headers in ({"authorization": f"Bearer {secret}"}, {"x-api-key": secret}, {"api-key": secret}):
+                body = {"model": "m", "messages": []}
+                answer = await client.post("/v1/chat/completions", json=body, headers=headers, query=f"key={secret}")
+                assert answer.status == 401
+            await until(client, "litellm_proxy_total_requests_metric_total", 4)
+            answer = await client.get("/metrics", headers=ADMIN)
+            assert secret not in answer.body.decode()
+            assert KEY not in answer.body.decode()
+            assert hashlib.sha256(KEY.encode()).hexdigest() in answer.body.decode()
 
     asyncio.run(main())
 
@@ -278,6 +307,26 @@ def test_a_large_exposition_does_not_hold_the_loop_up(serving, config):
                 if worst >= 0.2:  # other work on the machine only ever adds time
                     worst = min(worst, await longest())
             assert worst < 0.2
+
+    asyncio.run(main())
+
+
+def test_a_program_gets_plain_values(tianji_gateway, config):
+    async def main():
+        made = config()
+        made["litellm_settings"] = {}
+        async with tianji_gateway(made) as gateway:
+            families = gateway.metrics()
+            assert len({family.name for family in families}) == len(families)
+            for family in families:
+                assert family.name.endswith("_total") == (
+                    family.kind == "counter" and family.name.startswith("tianji_")
+                )
+                assert len({sample.labels for sample in family.samples}) == len(family.samples)
+                for sample in family.samples:
+                    assert len(sample.labels) == len(family.labels)
+                    assert isinstance(sample.value, float)
+                    assert all(isinstance(value, str) for value in sample.labels)
 
     asyncio.run(main())
 

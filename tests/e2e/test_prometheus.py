@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
+from promptness import soonest
 from real_servers import needs
 
 from tianji_core.testing import Answer
@@ -168,6 +170,26 @@ def test_prometheus_scrapes_and_its_tool_has_nothing_to_say(tianji_server, confi
     assert promtool("check", "metrics", given=scrape(server)) == (0, "")
     status, said = promtool("check", "rules", str(ALERTS))
     assert status == 0, said
+
+
+def test_scrapers_that_do_not_read_hold_nobody_up(tianji_server, config):
+    server = tianji_server(config)
+    head = f"GET /metrics HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n\r\n".encode()
+    slow = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(50)]
+    try:
+        for sock in slow:
+            sock.sendall(head * 20)
+
+        def one():
+            before = time.perf_counter()
+            assert chat(server) == 200
+            return time.perf_counter() - before
+
+        assert soonest(one, 0.5) < 0.5
+        assert total(scrape(server), "tianji_build_info") == 1
+    finally:
+        for sock in slow:
+            sock.close()
 
 
 def test_a_wrong_key_is_seen_as_down(tianji_server, config, prometheus):
