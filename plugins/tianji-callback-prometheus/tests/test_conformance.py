@@ -30,7 +30,7 @@ class Scrape(Sink):
 
     def received(self) -> Sequence[str]:
         assert self.callback is not None
-        text, _ = written([self.callback.recorder.registry])
+        text = written([self.callback.recorder.registry])
         return [
             sample.labels["route"]
             for family in text_string_to_metric_families(text.decode())

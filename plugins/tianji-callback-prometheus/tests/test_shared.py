@@ -27,7 +27,7 @@ def run(directory, code):
             return MetricFamily("tianji_things_total", "counter", "x", (), [Sample((), value)])
 
         def show():
-            print(written([collector()])[0].decode())
+            print(written([collector()]).decode())
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(code)],

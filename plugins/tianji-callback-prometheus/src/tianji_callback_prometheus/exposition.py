@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import REGISTRY
 from prometheus_client.exposition import choose_encoder
@@ -18,10 +18,18 @@ from tianji_callback_prometheus.operator import exposed
 from tianji_callback_prometheus.recorder import Recorder
 
 GZIP_LEVEL = 1
-"""Labels repeat themselves: the lowest level makes a fifteenth of it, for a third of the time of the usual one."""
+"""Labels repeat themselves: the lowest level is enough for a fiftieth."""
+PLAIN = "text/plain"
 
-Wanted = tuple[str, bool, frozenset[str]]
-"""What an answer depends on: the accept field, whether to compress, the names that are asked for (none: all)."""
+
+class Wanted(NamedTuple):
+    """What an answer depends on."""
+
+    media: str = PLAIN
+    """The media type, as the official client writes it; it says how to ask for itself."""
+    compress: bool = False
+    names: frozenset[str] = frozenset()
+    """The samples that are asked for; all of them if none are named."""
 
 
 class _Collected:
@@ -49,21 +57,25 @@ class Exposition:
     """Writes the metrics of whatever gateway is asked about."""
 
     def __init__(self) -> None:
-        self._under_way: dict[Wanted, asyncio.Task[tuple[bytes, str]]] = {}
+        self._under_way: dict[Wanted, asyncio.Task[bytes]] = {}
+        self._turn = asyncio.Lock()
+        """One is written at a time: there are few threads, and calls need them too."""
 
     async def render(self, gateway: Any, accept: str, names: Sequence[str], *, compress: bool) -> tuple[bytes, str]:
         """The text and its media type. Who asks for the same while it is written gets the same."""
-        wanted = (accept, compress, frozenset(names))
+        _, media = choose_encoder(accept)
+        wanted = Wanted(media, compress, frozenset(names))
         task = self._under_way.get(wanted)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._write(gateway, wanted))
             self._under_way[wanted] = task
             task.add_done_callback(lambda _: self._under_way.pop(wanted, None))
-        return await asyncio.shield(task)
+        return await asyncio.shield(task), media
 
-    async def _write(self, gateway: Any, wanted: Wanted) -> tuple[bytes, str]:
-        sources = list(_sources(gateway))  # what belongs to the loop is read here, on it
-        return await asyncio.to_thread(written, sources, wanted)
+    async def _write(self, gateway: Any, wanted: Wanted) -> bytes:
+        async with self._turn:
+            sources = list(_sources(gateway))  # what belongs to the loop is read here, on it
+            return await asyncio.to_thread(written, sources, wanted)
 
 
 def recorders_of(gateway: Any) -> list[Recorder]:
@@ -90,9 +102,8 @@ def _sources(gateway: Any) -> Iterator[Any]:
     yield REGISTRY  # the process's and Python's own numbers, and those of code that the config brings along
 
 
-def written(sources: Sequence[Any], wanted: Wanted = ("", False, frozenset())) -> tuple[bytes, str]:
-    """The text of what the sources hold, and its media type."""
-    accept, compress, names = wanted
-    encode, media = choose_encoder(accept)
-    text = encode(_Collected(sources, names))
-    return (gzip.compress(text, GZIP_LEVEL, mtime=0) if compress else text), media
+def written(sources: Sequence[Any], wanted: Wanted = Wanted()) -> bytes:  # noqa: B008 - it is a constant
+    """The text of what the sources hold."""
+    encode, _ = choose_encoder(wanted.media)
+    text = encode(_Collected(sources, wanted.names))
+    return gzip.compress(text, GZIP_LEVEL, mtime=0) if wanted.compress else text
