@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tianji_core import hookimpl
-from tianji_core.api.errors import ServiceUnavailableError
 from tianji_core.api.provider import Body, ModelRequest, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
-from tianji_core.openai_compat.finish import ended_by
 from tianji_core.openai_compat.params import OPENAI_ONLY
-from tianji_core.openai_compat.reasoning import switch_thinking, with_blank_reasoning
 from tianji_core.translate.urls import below
+from tianji_provider_deepseek.answers import mark_starved, refuse_starved
+from tianji_provider_deepseek.request import say_whether_to_think
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
-
-STARVED = "insufficient_system_resource"
 
 
 class DeepSeek(OpenAICompatible):
@@ -38,24 +35,14 @@ class DeepSeek(OpenAICompatible):
     ).having("prompt_caching")
 
     def adjust_body(self, request: ModelRequest) -> None:
-        body = request.body
-        switch_thinking(body)
-        if body.get("reasoning_effort") == "none":
-            del body["reasoning_effort"]
-        thinking = body.get("thinking")
-        kind = thinking.get("type") if isinstance(thinking, dict) else None
-        # It thinks unless it is told otherwise, but for the old name of the one that does not.
-        if kind == "enabled" or (kind is None and request.model != "deepseek-chat"):
-            body["messages"] = with_blank_reasoning(body["messages"])
+        say_whether_to_think(request.body, request.model)
 
     def patch_response(self, body: Body) -> None:
-        if ended_by(body, STARVED):
-            raise ServiceUnavailableError("The provider ran out of resources while it answered.", code=STARVED)
+        refuse_starved(body)
         super().patch_response(body)
 
     def patch_chunk(self, chunk: Body) -> None:
-        if ended_by(chunk, STARVED):
-            chunk["error"] = {"message": "The provider ran out of resources.", "type": STARVED, "code": "503"}
+        mark_starved(chunk)
         super().patch_chunk(chunk)
 
     def pass_through_url(self, path: str) -> str:

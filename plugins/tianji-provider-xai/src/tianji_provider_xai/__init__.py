@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tianji_core import hookimpl
 from tianji_core.api.provider import Body, ModelRequest, ProviderSettings
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.messages import FOREIGN
 from tianji_core.openai_compat.params import LOW_TO_HIGH, OPENAI_ONLY, OPENAI_ONLY_AUDIO, OPENAI_ONLY_IMAGES
-from tianji_core.openai_compat.usage import add_reasoning_by_sum
+from tianji_provider_xai.answers import level_usage
+from tianji_provider_xai.request import say_in_its_words, without_names
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register
 
 REASONING = r"grok-(3-mini|[4-9]|\d\d|code)(?!.*non-reasoning)"
-TICKS = 1e10
-"""Of `cost_in_usd_ticks` for a dollar."""
 
 
 class XAI(OpenAICompatible):
@@ -46,33 +45,17 @@ class XAI(OpenAICompatible):
     )
 
     def adjust_body(self, request: ModelRequest) -> None:
-        body = request.body
         if request.operation == "chat":
-            body["messages"] = [_without_name(message) for message in body["messages"]]
-        elif request.operation == "speech":  # there is one model, without a name
-            del body["model"]
-            body.setdefault("language", "auto")
-            codec = body.pop("response_format", None)
-            if codec:
-                body["output_format"] = {"codec": codec}
+            request.body["messages"] = without_names(request.body["messages"])
+        elif request.operation == "speech":
+            say_in_its_words(request.body)
 
     def patch_response(self, body: Body) -> None:
-        usage = body.get("usage")
-        add_reasoning_by_sum(usage)
-        ticks = usage.get("cost_in_usd_ticks") if isinstance(usage, dict) else None
-        if isinstance(usage, dict) and isinstance(ticks, int | float):
-            usage["cost"] = ticks / TICKS
+        level_usage(body)
 
     def patch_chunk(self, chunk: Body) -> None:
-        self.patch_response(chunk)
+        level_usage(chunk)
         super().patch_chunk(chunk)
-
-
-def _without_name(message: Any) -> Any:
-    """Only users may have names."""
-    if not isinstance(message, dict) or "name" not in message or message.get("role") == "user":
-        return message
-    return {key: value for key, value in message.items() if key != "name"}
 
 
 @hookimpl
