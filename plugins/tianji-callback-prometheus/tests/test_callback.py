@@ -4,29 +4,15 @@ import asyncio
 import logging
 from dataclasses import replace
 
-import pytest
-
 from tianji_callback_prometheus import Prometheus, PrometheusSettings
 from tianji_callback_prometheus.callback import AT_ONCE
+from tianji_callback_prometheus.life import recorders_of
 from tianji_callback_prometheus.operator import exposed
 from tianji_core.api.metrics import MetricFamily, Sample
+from tianji_core.gateway import Gateway
 from tianji_core.testing.standard import sample_record
 
 SUCCESS = sample_record("success")
-
-
-@pytest.fixture
-def callback():
-    """Makes callbacks that are closed after the test."""
-    made = []
-
-    def make(**settings):
-        made.append(Prometheus(PrometheusSettings(**settings)))
-        return made[-1]
-
-    yield make
-    for each in made:
-        asyncio.run(each.aclose())
 
 
 def total(callback):
@@ -34,8 +20,8 @@ def total(callback):
     return sum(sample.value for sample in found["litellm_requests_metric"].samples)
 
 
-def test_a_batch_lets_calls_have_their_turn(callback):
-    made = callback()
+def test_a_batch_lets_calls_have_their_turn():
+    made = Prometheus(PrometheusSettings())
     turns = 0
 
     async def calls():
@@ -54,8 +40,8 @@ def test_a_batch_lets_calls_have_their_turn(callback):
     assert turns >= made.batch_size // AT_ONCE - 1
 
 
-def test_a_record_that_cannot_be_counted_costs_the_others_nothing(callback, caplog):
-    made = callback()
+def test_a_record_that_cannot_be_counted_costs_the_others_nothing(caplog):
+    made = Prometheus(PrometheusSettings())
     broken = replace(SUCCESS, id="broken", principal=None)
     with caplog.at_level(logging.ERROR):
         asyncio.run(made.on_calls([SUCCESS, broken, SUCCESS]))
@@ -63,19 +49,24 @@ def test_a_record_that_cannot_be_counted_costs_the_others_nothing(callback, capl
     assert "call_id=broken" in caplog.text
 
 
-def test_callbacks_with_the_same_settings_count_together(callback):
-    first, second, other = callback(), callback(), callback(prefix="other_")
-    assert first.recorder is second.recorder
-    assert first.recorder is not other.recorder
-    asyncio.run(first.on_calls([SUCCESS]))
-    asyncio.run(first.aclose())
-    asyncio.run(first.aclose())  # twice is once
-    third = callback()
-    assert third.recorder is second.recorder
-    assert total(third) == 1
-    for each in (second, third):
-        asyncio.run(each.aclose())
-    assert callback().recorder is not second.recorder, "numbers outlive the last callback"
+def test_gateways_that_follow_one_another_count_together():
+    def gateway(**settings):
+        row = {"model_name": "a", "litellm_params": {"model": "echo/e"}}
+        return Gateway.from_config({"model_list": [row], "litellm_settings": {"callbacks": ["prometheus"], **settings}})
+
+    async def main():
+        unused = gateway()
+        async with gateway() as first:
+            [recorder] = recorders_of(first)
+            assert recorders_of(unused) != [recorder], "one that does not run counts into what others show"
+            recorder.record(SUCCESS)
+            async with gateway() as second, gateway(prometheus_exclude_labels=["team"]) as other:
+                assert recorders_of(second) == [recorder]
+                assert recorders_of(other) != [recorder]
+        async with gateway() as later:
+            assert recorders_of(later) != [recorder], "numbers outlive the last gateway"
+
+    asyncio.run(main())
 
 
 def test_numbers_of_the_gateway_are_chosen_and_named_like_the_others():

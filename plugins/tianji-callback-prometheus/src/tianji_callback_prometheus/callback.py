@@ -17,9 +17,6 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 10
 """Records after which calls get their turn: a tenth of a millisecond."""
-_recorders: dict[str, tuple[Recorder, int]] = {}
-"""Those in use, by their settings, and how many callbacks use each: a gateway and the one that takes its place count
-into the same."""
 
 
 class Prometheus(Callback):
@@ -29,19 +26,14 @@ class Prometheus(Callback):
     flush_interval = 0.25
 
     def __init__(self, settings: PrometheusSettings) -> None:
-        self._key = settings.model_dump_json()
-        recorder, users = _recorders.get(self._key, (None, 0))
-        if recorder is None:
-            # A second series for each, which nobody reads.
-            disable_created_metrics()  # type: ignore[no-untyped-call]
-            if multiprocess.is_shared():
-                multiprocess.make_directory()
-                recorder = Recorder(settings, None)
-            else:
-                recorder = Recorder(settings, CollectorRegistry(auto_describe=False))
-        _recorders[self._key] = recorder, users + 1
-        self.recorder = recorder
-        self._closed = False
+        """Raises OSError if the files of several processes have no place."""
+        # A second series for each, which nobody reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        if multiprocess.is_shared():
+            multiprocess.make_directory()
+        registry = None if multiprocess.is_shared() else CollectorRegistry(auto_describe=False)
+        self.recorder = Recorder(settings, registry)
+        """What it counts into; that of the gateway before, once this one runs and if the settings are the same."""
 
     async def on_calls(self, records: Sequence[CallRecord]) -> None:
         """Count them. A record that cannot be counted is logged, and costs the others nothing."""
@@ -52,14 +44,3 @@ class Prometheus(Callback):
                 self.recorder.record(record)
             except Exception:
                 log.exception("a call was not counted, call_id=%s", record.id)
-
-    async def aclose(self) -> None:
-        """The last one that counts there forgets the numbers."""
-        if self._closed:
-            return
-        self._closed = True
-        recorder, users = _recorders[self._key]
-        if users > 1:
-            _recorders[self._key] = recorder, users - 1
-        else:
-            del _recorders[self._key]

@@ -12,10 +12,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
 from tianji_callback_prometheus import multiprocess
-from tianji_callback_prometheus.callback import Prometheus
-from tianji_callback_prometheus.life import publisher_of
+from tianji_callback_prometheus.life import publisher_of, recorders_of
 from tianji_callback_prometheus.operator import exposed
-from tianji_callback_prometheus.recorder import Recorder
 
 GZIP_LEVEL = 1
 """Labels repeat themselves: the lowest level is enough for a fiftieth."""
@@ -76,15 +74,6 @@ class Exposition:
         async with self._turn:
             sources = list(_sources(gateway))  # what belongs to the loop is read here, on it
             return await asyncio.to_thread(written, sources, wanted)
-
-
-def recorders_of(gateway: Any) -> list[Recorder]:
-    """Those that the config of a gateway names."""
-    found: list[Recorder] = []
-    for subscription in gateway.pipeline.callbacks.subscriptions:
-        if isinstance(subscription.callback, Prometheus) and subscription.callback.recorder not in found:
-            found.append(subscription.callback.recorder)
-    return found
 
 
 def _sources(gateway: Any) -> Iterator[Any]:
