@@ -57,6 +57,7 @@ KNOWN: dict[str, dict[str, str]] = {
     },
     "callback": {
         "generic_api": "tianji-callback-webhook",
+        "otel": "tianji-callback-otel",
         "webhook": "tianji-callback-webhook",
     },
     "guardrail": {

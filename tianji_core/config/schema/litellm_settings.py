@@ -60,6 +60,9 @@ class LitellmSettings(Block):
     user_url_allowed_hosts: Names = key([], "Hosts inside the network that they may come from too.", usage="C")
     disable_token_counter: Flag = key(False, "Count no tokens where a vendor reports none.", usage="C")
     generic_logger_headers: TextMap = key({}, "Headers for the webhook callback.", usage="B")
+    forward_traceparent_to_llm_provider: Flag = key(
+        False, "Tell vendors of the trace that a call is part of (`traceparent`).", usage="C"
+    )
     cost_discount_config: Discounts = key(
         {}, "Part of the cost that is taken off, by provider: `{openai: 0.05}`.", usage="B", kind="map of numbers"
     )
