@@ -337,3 +337,34 @@ def test_the_webhook_of_the_repository(serving, row, fake_upstream):
         assert asyncio.run(main()).status == 200
         assert len(hook.requests) == 1
         assert b"told" in hook.requests[0].body
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_traces(serving, row, fake_upstream, config_beside, forwards):
+    """Vendors are told of the try's span, if the config wants it; records keep what the caller said."""
+    from tianji_core.api.trace import span_of, trace_of
+
+    fake_upstream.answer(Answer.error(500), Answer.chat())
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    config = {
+        "model_list": [row(fake_upstream, model="openai_compatible/up")],
+        "litellm_settings": {"callbacks": ["sinks.sink"], "forward_traceparent_to_llm_provider": forwards},
+        "router_settings": {"num_retries": 1, "disable_cooldowns": True},
+    }
+    path = config_beside(config, sinks=SOURCE)
+
+    async def main():
+        async with serving(path) as client:
+            answer = await client.chat(headers={"traceparent": parent})
+            assert answer.status == 200
+            sink = client.app.serving.gateway.pipeline.callbacks.subscriptions[0].callback
+        return sink.records
+
+    [record] = asyncio.run(main())
+    assert record.traceparent == parent
+    told = [request.headers.get("traceparent") for request in fake_upstream.requests]
+    if forwards:
+        trace = trace_of(record.id, parent)
+        assert told == [trace.header(span_of(record.id, number)) for number in (0, 1)]
+    else:
+        assert told == [None, None]

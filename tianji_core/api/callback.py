@@ -132,6 +132,8 @@ class CallRecord:
     """In US dollars, what a call would have cost whose answer came from a cache; its `cost` is 0."""
     policies: tuple[str, ...] = ()
     """The policies that held for the call."""
+    traceparent: str | None = None
+    """The request's header field, as it came; see `tianji_core.api.trace`."""
 
     @property
     def duration(self) -> float:

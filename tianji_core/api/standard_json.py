@@ -19,18 +19,23 @@ _FOREIGN = ("messages", "response", "model_parameters", "metadata")
 def standard_json(record: CallRecord) -> bytes:
     """The standard payload as one line of JSON in UTF-8; never raises.
 
-    What JSON cannot say is replaced: sets become lists, other objects their type's name, NaN and infinities null. A
-    payload that cannot be written even so (nested too deeply) loses content and metadata rather than the whole event.
+    A payload that cannot be written (nested too deeply) loses content and metadata rather than the whole event.
     """
     payload = standard_payload(record)
     try:
-        return orjson.dumps(payload, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError:  # lone surrogates, integers beyond 64 bits, nesting beyond 254: the slow writer takes more
-        pass
-    try:
-        return json.dumps(payload, default=_plain, separators=(",", ":"), allow_nan=False).encode()
+        return any_json(payload)
     except (TypeError, ValueError, RecursionError):
-        return json.dumps({**payload, **dict.fromkeys(_FOREIGN)}, default=_plain, separators=(",", ":")).encode()
+        return any_json({**payload, **dict.fromkeys(_FOREIGN)})
+
+
+def any_json(value: Any) -> bytes:
+    """Anything as one line of JSON in UTF-8. What JSON cannot say is replaced: sets become lists, other objects their
+    type's name, NaN and infinities null. Raises TypeError, ValueError or RecursionError for what is nested too deeply.
+    """
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # lone surrogates, integers beyond 64 bits, nesting beyond 254: the slow writer takes more
+        return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _plain(value: Any) -> Any:

@@ -58,6 +58,7 @@ KNOWN: dict[str, dict[str, str]] = {
     "callback": {
         "generic_api": "tianji-callback-webhook",
         "prometheus": "tianji-callback-prometheus",
+        "otel": "tianji-callback-otel",
         "webhook": "tianji-callback-webhook",
     },
     "guardrail": {

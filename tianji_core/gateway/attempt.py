@@ -18,6 +18,7 @@ from tianji_core.api.callback import AttemptRecord, Cost, in_dollars
 from tianji_core.api.errors import BadGatewayError, GatewayError, RequestTimeoutError
 from tianji_core.api.http import Headers, UpstreamReply, UpstreamRequest
 from tianji_core.api.provider import Binary, LocalReply, ModelRequest, Operation, Provider
+from tianji_core.api.trace import span_of, trace_of
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.costs import call_cost
 from tianji_core.gateway.heavy import in_thread
@@ -221,6 +222,11 @@ class Attempt:
         return await self._exchange(upstream)
 
     async def _exchange(self, upstream: UpstreamRequest) -> UpstreamResponse:
+        if self._deployment.forwards_trace:
+            call = self._call
+            trace = trace_of(call.id, call.header(b"traceparent"))
+            field = ("traceparent", trace.header(span_of(call.id, len(call.attempts))))
+            upstream = replace(upstream, headers=[*upstream.headers, field])
         try:
             response = await self._deployment.transport.send(upstream, self._timeouts())
         except TransportError as error:

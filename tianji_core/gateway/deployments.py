@@ -122,6 +122,7 @@ class DeploymentBuilder:
             and (supported is None or "stream_options" in supported),
             shows_cost=litellm.include_cost_in_streaming_usage,
             shows_usage=general.always_include_stream_usage is True,
+            forwards_trace=litellm.forward_traceparent_to_llm_provider,
             in_pass_through=params.use_in_pass_through,
         )
 

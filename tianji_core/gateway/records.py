@@ -41,6 +41,7 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         fallbacks=call.fallbacks,
         guardrails=tuple(call.guardrails),
         policies=tuple(call.policies.policies) if call.policies is not None else (),
+        traceparent=call.header(b"traceparent"),
         request=_shown(call) if content else None,
         response=call.response if content else None,
         usage_source=call.usage_source if call.usage is not None else None,

@@ -70,6 +70,8 @@ class Deployment:
     """Whether a stream's usage tells its clients what it costs."""
     shows_usage: bool = False
     """Whether that chunk goes to clients that did not ask for it, too."""
+    forwards_trace: bool = False
+    """Whether its vendor is told of the trace that a call is part of."""
     in_pass_through: bool | None = None
     """Whether its credential is lent to pass-through; None if the row does not say."""
     pricing: Any = None

@@ -138,7 +138,6 @@ LITELLM_SETTINGS = {
     "global_gitlab_config": "Prompts from GitLab.",
     "pre_call_rules": "Python checks of prompts.",
     "post_call_rules": "Python checks of answers.",
-    "forward_traceparent_to_llm_provider": "Send the trace header on.",
     "overwrite_user_with_key_hash": "Send the key's hash as user.",
     "add_user_information_to_llm_headers": "Send the user in headers.",
     "return_response_headers": "Give vendor headers back.",

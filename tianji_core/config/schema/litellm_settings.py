@@ -93,6 +93,9 @@ class LitellmSettings(Block):
     custom_prometheus_tags: Names = key([], "Tags that become labels, `true` or `false`; may hold a `*`.", usage="B")
     enable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Fill the label end_user.", usage="B")
     disable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Leave it empty all the same.", usage="C")
+    forward_traceparent_to_llm_provider: Flag = key(
+        False, "Tell vendors of the trace that a call is part of (`traceparent`).", usage="C"
+    )
     cost_discount_config: Discounts = key(
         {}, "Part of the cost that is taken off, by provider: `{openai: 0.05}`.", usage="B", kind="map of numbers"
     )
