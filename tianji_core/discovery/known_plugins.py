@@ -57,6 +57,8 @@ KNOWN: dict[str, dict[str, str]] = {
     },
     "callback": {
         "generic_api": "tianji-callback-webhook",
+        "langfuse": "tianji-callback-langfuse",
+        "langfuse_otel": "tianji-callback-langfuse",
         "otel": "tianji-callback-otel",
         "webhook": "tianji-callback-webhook",
     },
