@@ -60,6 +60,7 @@ class LitellmSettings(Block):
     user_url_allowed_hosts: Names = key([], "Hosts inside the network that they may come from too.", usage="C")
     disable_token_counter: Flag = key(False, "Count no tokens where a vendor reports none.", usage="C")
     generic_logger_headers: TextMap = key({}, "Headers for the webhook callback.", usage="B")
+    langfuse_default_tags: Names = key([], "Facts that become tags in Langfuse, such as `cache_hit`.", usage="B")
     forward_traceparent_to_llm_provider: Flag = key(
         False, "Tell vendors of the trace that a call is part of (`traceparent`).", usage="C"
     )
@@ -102,7 +103,6 @@ class LitellmSettings(Block):
     default_key_generate_params = later(None, "Values for new keys.", kind="map")
     prometheus_metrics_config = later(None, "Which metrics, with which labels.", kind="list")
     require_auth_for_metrics_endpoint = later(True, "/metrics wants a key.", kind="true or false")
-    langfuse_default_tags = later(None, "Tags for Langfuse.", kind="list of names")
     datadog_params = later(None, "Options of the Datadog callback.", kind="map")
     force_ipv4 = later(False, "Connect over IPv4 only.", kind="true or false")
     http2 = later(False, "HTTP/2 to vendors.", kind="true or false")
