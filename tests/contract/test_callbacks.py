@@ -368,3 +368,19 @@ def test_traces(serving, row, fake_upstream, config_beside, forwards):
         assert told == [trace.header(span_of(record.id, number)) for number in (0, 1)]
     else:
         assert told == [None, None]
+
+
+def test_header_fields_that_a_callback_wants_are_in_the_metadata(serving, row, fake_upstream, config_beside):
+    source = SOURCE + "\n    Sink.header_prefixes = ('langfuse_',)\n"
+    config = {"model_list": [row(fake_upstream)], "litellm_settings": {"callbacks": ["sinks.sink"]}}
+    path = config_beside(config, sinks=source)
+    fake_upstream.answer(Answer.chat())
+
+    async def main():
+        async with serving(path) as client:
+            await client.chat(headers={"langfuse_trace_id": "t", "x-other": "o"}, metadata={"a": 1})
+            await client.chat()
+            sink = client.app.serving.gateway.pipeline.callbacks.subscriptions[0].callback
+        return [record.metadata for record in sink.records]
+
+    assert asyncio.run(main()) == [{"a": 1, "langfuse_trace_id": "t"}, {}]

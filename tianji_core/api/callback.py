@@ -196,6 +196,8 @@ class Callback:
     """… and the seconds that a record may wait for others."""
     deadline: float = 20.0
     """Seconds for one `on_calls` or `on_event`."""
+    header_prefixes: tuple[str, ...] = ()
+    """Header fields of requests whose names (in lower case) begin so are in the record's `metadata`."""
     outcomes: frozenset[str] = frozenset({"success", "failure"})
     """How calls have ended that it wants to be told of."""
     event_kinds: frozenset[str] = frozenset()

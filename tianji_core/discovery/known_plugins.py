@@ -57,8 +57,10 @@ KNOWN: dict[str, dict[str, str]] = {
     },
     "callback": {
         "generic_api": "tianji-callback-webhook",
-        "prometheus": "tianji-callback-prometheus",
+        "langfuse": "tianji-callback-langfuse",
+        "langfuse_otel": "tianji-callback-langfuse",
         "otel": "tianji-callback-otel",
+        "prometheus": "tianji-callback-prometheus",
         "webhook": "tianji-callback-webhook",
     },
     "guardrail": {

@@ -216,4 +216,5 @@ class Pipeline:
         if call.storing is not None:
             call.storing.finish(call, error)
         if self.callbacks.active:
-            self.callbacks.put(make_record(call, error, content=self.keeps_content))
+            told = self.callbacks.header_prefixes
+            self.callbacks.put(make_record(call, error, content=self.keeps_content, header_prefixes=told))

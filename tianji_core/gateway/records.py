@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from tianji_core.api.callback import CallRecord, ErrorRecord, in_dollars
 from tianji_core.api.errors import GatewayError
@@ -11,8 +13,11 @@ from tianji_core.api.provider import UPLOADS, Body
 from tianji_core.gateway.call import Call
 
 
-def make_record(call: Call, error: GatewayError | None, *, content: bool) -> CallRecord:
-    """The record of a call that has ended; `content` says whether prompt and answer may be in it."""
+def make_record(
+    call: Call, error: GatewayError | None, *, content: bool, header_prefixes: tuple[bytes, ...] = ()
+) -> CallRecord:
+    """The record of a call that has ended; `content` says whether prompt and answer may be in it, `header_prefixes` how
+    names of header fields begin that somebody wants to see in its metadata."""
     deployment = call.deployment
     return CallRecord(
         id=call.id,
@@ -34,7 +39,7 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         principal=call.principal,
         end_user=call.end_user,
         tags=call.tags,
-        metadata=call.metadata,
+        metadata=call.metadata if not header_prefixes else _with_headers(call, header_prefixes),
         client=call.client,
         user_agent=call.header(b"user-agent"),
         attempts=tuple(call.attempts),
@@ -55,6 +60,11 @@ def make_record(call: Call, error: GatewayError | None, *, content: bool) -> Cal
         if error is None
         else ErrorRecord(type(error).__name__, error.http_status, error.message, error.provider),
     )
+
+
+def _with_headers(call: Call, prefixes: tuple[bytes, ...]) -> Mapping[str, Any]:
+    told = {n.decode("latin-1"): v.decode("latin-1") for n, v in call.headers.items() if n.startswith(prefixes)}
+    return {**call.metadata, **told} if told else call.metadata
 
 
 def _shown(call: Call) -> Body:

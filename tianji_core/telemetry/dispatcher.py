@@ -21,6 +21,8 @@ class CallbackDispatcher:
         self.wants_content = any(s.callback.wants_content for s in subscriptions)
         self.active = bool(subscriptions)
         """Whether anybody listens."""
+        self.header_prefixes = tuple({p.encode() for s in subscriptions for p in s.callback.header_prefixes})
+        """Header fields of requests that some callback wants to see."""
         self._listening = tuple(d for d in self.deliveries if d.subscription.callback.event_kinds)
 
     @property

@@ -93,6 +93,7 @@ class LitellmSettings(Block):
     custom_prometheus_tags: Names = key([], "Tags that become labels, `true` or `false`; may hold a `*`.", usage="B")
     enable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Fill the label end_user.", usage="B")
     disable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Leave it empty all the same.", usage="C")
+    langfuse_default_tags: Names = key([], "Facts that become tags in Langfuse, such as `cache_hit`.", usage="B")
     forward_traceparent_to_llm_provider: Flag = key(
         False, "Tell vendors of the trace that a call is part of (`traceparent`).", usage="C"
     )
@@ -133,7 +134,6 @@ class LitellmSettings(Block):
     max_end_user_budget_id = later(None, "Budget record for each end user.", kind="text")
     upperbound_key_generate_params = later(None, "Most a new key may get.", kind="map")
     default_key_generate_params = later(None, "Values for new keys.", kind="map")
-    langfuse_default_tags = later(None, "Tags for Langfuse.", kind="list of names")
     datadog_params = later(None, "Options of the Datadog callback.", kind="map")
     force_ipv4 = later(False, "Connect over IPv4 only.", kind="true or false")
     http2 = later(False, "HTTP/2 to vendors.", kind="true or false")
