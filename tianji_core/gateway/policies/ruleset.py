@@ -108,7 +108,7 @@ class RuleSet:
         if place is None:
             place = self._place(key, who_is(principal), names_of(model, models), own)
         asked = call.options.policies
-        if not place.moving:
+        if not place.moving and not asked:
             outcome = place.outcomes.get(asked)
             if outcome is not None:
                 return outcome
@@ -122,6 +122,8 @@ class RuleSet:
             call.metadata,
             time.time() if place.needs_time else 0.0,
         )
+        if asked and not all(map(self.may_be_asked_for, asked)):
+            return self.outcome(facts, own, asked)  # who lets that through has nothing remembered
         state = (asked, *(each.holds(facts, said) for said in (False, True) for each in place.moving))
         outcome = place.outcomes.get(state if place.moving else asked)
         if outcome is None:

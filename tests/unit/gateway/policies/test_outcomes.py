@@ -213,3 +213,14 @@ def test_time_is_looked_at_for_each_call():
     call = Call("chat", "m", {})
     expected = window.holds(time.time())
     assert (rules.for_call(call, "m", ModelTable([], {})).guardrails == {"g"}) is expected
+
+
+def test_conditions_of_what_may_not_be_asked_for_are_looked_at_each_time():
+    def policy(name):
+        return Policy(name, (Part(name, condition=Condition(moving=(HasTag(Patterns.of(["t"])),))),))
+
+    said = RuleSet([policy("p")], [])
+    table = ModelTable([], {})
+    for tags, holds in (((), False), (("t",), True), ((), False)):
+        call = Call("chat", "m", {}, options=CallOptions(policies=("p",)), tags=tags)
+        assert ("p" in said.for_call(call, "m", table).policies) is holds
