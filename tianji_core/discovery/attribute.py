@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from tianji_core.discovery.errors import PluginError, closest, one_line, quoted
+from tianji_core.discovery.stand_ins import provide
 
 
 def is_dotted(name: str) -> bool:
@@ -70,7 +71,13 @@ def _package_beside(folder: Path) -> str:
 def _import(dotted: str, who: str, place: str) -> ModuleType:
     importlib.invalidate_caches()  # a file written a moment ago may be younger than what the finders remember
     try:
-        return importlib.import_module(dotted)
+        try:
+            return importlib.import_module(dotted)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != "litellm":
+                raise
+            provide()  # written for the reference
+            return importlib.import_module(dotted)
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"{who}, but {place} cannot be imported: {one_line(error)}.", "The whole traceback is shown with --debug."

@@ -56,6 +56,9 @@ KNOWN: dict[str, dict[str, str]] = {
         "usage-based-routing-v2": "tianji-routing-usage",
     },
     "callback": {
+        "datadog": "tianji-callback-datadog",
+        "datadog_llm_observability": "tianji-callback-datadog",
+        "datadog_metrics": "tianji-callback-datadog",
         "generic_api": "tianji-callback-webhook",
         "langfuse": "tianji-callback-langfuse",
         "langfuse_otel": "tianji-callback-langfuse",

@@ -12,11 +12,9 @@ from starlette.requests import Request
 
 from tianji_core.api.auth import AuthBackend, Credentials
 from tianji_core.api.call import Principal
-from tianji_core.api.callback import Callback, CallRecord
 from tianji_core.api.errors import AuthenticationError, GatewayError
 from tianji_core.api.files import FilesAPI
 from tianji_core.api.provider import Capabilities, ProviderSettings
-from tianji_core.api.standard_payload import standard_payload
 from tianji_core.discovery import Registry
 from tianji_core.openai_compat import OpenAICompatible
 from tianji_core.openai_compat.batches import OpenAIBatches
@@ -118,48 +116,3 @@ def _principal(found: Any, key: str | None) -> Principal | None:
         models=frozenset(getattr(found, "models", None) or ()),
         metadata=dict(getattr(found, "metadata", None) or {}),
     )
-
-
-class CustomLogger(Callback):
-    """A logger written for the reference: an object with `async_log_success_event` and its kin.
-
-    It gets what those methods get there: `kwargs` (with `standard_logging_object`), the answer, start and end time.
-    """
-
-    wants_content = True
-    METHODS = ("log_success_event", "log_failure_event", "async_log_success_event", "async_log_failure_event")
-
-    def __init__(self, logger: Any) -> None:
-        self._logger = logger
-
-    @classmethod
-    def fits(cls, found: Any) -> bool:
-        """Whether an object is such a logger."""
-        return any(callable(getattr(found, method, None)) for method in cls.METHODS)
-
-    async def on_call(self, record: CallRecord) -> None:
-        outcome = record.outcome
-        kwargs = {
-            "litellm_call_id": record.id,
-            "model": record.upstream_model or record.model,
-            "messages": (record.request or {}).get("messages"),
-            "stream": record.stream,
-            "call_type": record.operation,
-            "litellm_params": {"metadata": dict(record.metadata)},
-            "exception": record.error.message if record.error is not None else None,
-            "response_cost": record.cost,
-            "standard_logging_object": standard_payload(record),
-        }
-        start, end = (_datetime(seconds) for seconds in (record.started_at, record.ended_at))
-        for prefix in ("", "async_"):
-            method = getattr(self._logger, f"{prefix}log_{outcome}_event", None)
-            if method is not None:
-                result = method(kwargs, record.response, start, end)
-                if inspect.isawaitable(result):
-                    await result
-
-
-def _datetime(seconds: float) -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC)

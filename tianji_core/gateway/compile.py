@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from tianji_core.api.auth import AuthBackend
-from tianji_core.api.callback import Callback, CallbackSettings
+from tianji_core.api.callback import CallbackSettings
 from tianji_core.api.guardrail import Guardrail
 from tianji_core.api.http import Network
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
@@ -19,7 +19,8 @@ from tianji_core.config.report import Severity
 from tianji_core.config.schema import Deployment as Row
 from tianji_core.discovery import PluginError, Registered, Registry, load_attribute
 from tianji_core.discovery.errors import closest
-from tianji_core.gateway.builtin import CustomAuth, CustomLogger, MasterKey, register_builtins
+from tianji_core.gateway.builtin import CustomAuth, MasterKey, register_builtins
+from tianji_core.gateway.compile_callbacks import CallbackBuilder
 from tianji_core.gateway.compile_router import RouterBuilder
 from tianji_core.gateway.compile_strategies import StrategyBuilder
 from tianji_core.gateway.database import named_database
@@ -35,8 +36,7 @@ from tianji_core.gateway.prices import PriceBook, price_deployments, price_table
 from tianji_core.routing import Deployment, ModelTable, Stats
 from tianji_core.state import RedisAddressError, State, make_state
 from tianji_core.store import Database, DatabaseURLError
-from tianji_core.telemetry import CallbackDispatcher, get_logger
-from tianji_core.telemetry.delivery import Subscription
+from tianji_core.telemetry import get_logger
 from tianji_core.transport import HttptoolsTransport, Transport
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Compiler:
         self.passing = (transport, network, self._endpoints())
         self.vendors = self._vendors(transport, network)
         guardrails = self._guardrails()
-        callbacks = self._callbacks()
+        recorder = CallbackBuilder(self)
+        callbacks = recorder.dispatcher()
         auth = self._auth_backends()
         # All plugins are here now, and any of them may know prices.
         self.prices = PriceBook(self.config, price_tables(self), self.registry)
@@ -105,7 +106,7 @@ class Compiler:
             cache=cache,
             budgets=routing.budgets,
             limits=Limits(self.config.general_settings.max_in_flight_requests_per_worker),
-            keeps_content=not self.config.litellm_settings.turn_off_message_logging,
+            recording=recorder.recording(),
             needs_prices=self.config.litellm_settings.block_requests_for_models_without_pricing,
             counts_tokens=not self.config.litellm_settings.disable_token_counter,
             max_response_bytes=int(self.config.general_settings.max_response_size_mb * MEBIBYTE),
@@ -213,41 +214,6 @@ class Compiler:
         self, path: KeyPath, message: str, hint: str | None = None, *, severity: Severity = "error"
     ) -> None:
         self.problem(path, message, hint, severity=severity, kind="policy")
-
-    def _callbacks(self) -> CallbackDispatcher:
-        settings = self.config.litellm_settings
-        wanted: dict[str, tuple[KeyPath, set[str]]] = {}
-        for key, outcomes in (
-            ("callbacks", {"success", "failure"}),
-            ("success_callback", {"success"}),
-            ("failure_callback", {"failure"}),
-        ):
-            for index, name in enumerate(getattr(settings, key)):
-                _, known = wanted.setdefault(name, (("litellm_settings", key, index), set()))
-                known |= outcomes
-        subscriptions = []
-        for name, (path, outcomes) in wanted.items():
-            callback = self._callback(name, path)
-            if callback is not None:
-                subscriptions.append(Subscription(name, callback, "success" in outcomes, "failure" in outcomes))
-        return CallbackDispatcher(subscriptions)
-
-    def _callback(self, name: str, path: KeyPath) -> Callback | None:
-        values = dict(self.config.callback_settings.get(name) or {})
-        plugin = str(values.pop("callback_type", name))
-        if "." in name:
-            found = self.attribute(name, path)
-            if found is None or isinstance(found, Callback):
-                return found
-            if CustomLogger.fits(found):
-                return CustomLogger(found)
-            self.problem(path, f"{name} is neither a Callback nor a custom logger with log_…_event methods")
-            return None
-        if plugin in ("generic_api", "webhook") and self.config.litellm_settings.generic_logger_headers:
-            values.setdefault("headers", dict(self.config.litellm_settings.generic_logger_headers))
-        inside = ("callback_settings", name) if name in self.config.callback_settings else path
-        made = self.make("callback", plugin, values, path, inside=inside)
-        return made if isinstance(made, Callback) else None
 
     def _auth_backends(self) -> tuple[AuthBackend, ...]:
         general = self.config.general_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.limits import Limits, Reservation
 from tianji_core.gateway.native import NativeAttempt, speaks_natively
 from tianji_core.gateway.policies import Policies
-from tianji_core.gateway.records import make_record
+from tianji_core.gateway.recording import Recording
 from tianji_core.gateway.reply import HeldStream, Reply, StreamReply
 from tianji_core.gateway.router import Router
 from tianji_core.routing import Deployment, ModelTable, Stats, Target
@@ -51,8 +51,8 @@ class Pipeline:
     callbacks: CallbackDispatcher
     limits: Limits
     policies: Policies
-    keeps_content: bool = True
-    """Whether prompts and answers may go into records (`turn_off_message_logging` says no)."""
+    recording: Recording = field(default_factory=Recording)
+    """How calls are written down."""
     max_response_bytes: int = 64 * 1024 * 1024
     budgets: Budgets | None = None
     """Of vendors, deployments and tags; None if the config has none."""
@@ -133,7 +133,7 @@ class Pipeline:
             check_priced(call, deployment, model)
         native = call.surface is not None and speaks_natively(call, deployment, model)
         keep = (call.stream or native) and (
-            (self.callbacks.wants_content and self.keeps_content)
+            self.recording.keeps_answer(call, self.callbacks)
             or (bool(self.guardrails.post_call) and self.guardrails.watches_answers(call))
             or (native and call.storing is not None)
         )
@@ -168,7 +168,7 @@ class Pipeline:
         def ended(stream: StreamReply, error: GatewayError | None) -> None:
             if noted is not None:
                 noted(stream, error)
-            if self.callbacks.wants_content and self.keeps_content and stream.content_type is None:
+            if stream.content_type is None and self.recording.keeps_answer(call, self.callbacks):
                 try:
                     call.response = merge_chunks(stream.transform.kept())
                 except Exception as failure:  # chunks of a shape that nobody sends; the call has to end all the same
@@ -215,6 +215,4 @@ class Pipeline:
         reservation.settle()
         if call.storing is not None:
             call.storing.finish(call, error)
-        if self.callbacks.active:
-            told = self.callbacks.header_prefixes
-            self.callbacks.put(make_record(call, error, content=self.keeps_content, header_prefixes=told))
+        self.recording.write(call, error, self.callbacks)

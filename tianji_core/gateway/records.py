@@ -6,18 +6,27 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from tianji_core.api.call import Principal
 from tianji_core.api.callback import CallRecord, ErrorRecord, in_dollars
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.http import Upload
 from tianji_core.api.provider import UPLOADS, Body
 from tianji_core.gateway.call import Call
 
+NOBODY = Principal()
+"""In place of a caller who is not to be named."""
+
 
 def make_record(
-    call: Call, error: GatewayError | None, *, content: bool, header_prefixes: tuple[bytes, ...] = ()
+    call: Call,
+    error: GatewayError | None,
+    *,
+    content: bool,
+    caller: bool = True,
+    header_prefixes: tuple[bytes, ...] = (),
 ) -> CallRecord:
-    """The record of a call that has ended; `content` says whether prompt and answer may be in it, `header_prefixes` how
-    names of header fields begin that somebody wants to see in its metadata."""
+    """The record of a call that has ended; `content` says whether prompt and answer may be in it, `caller` whether key
+    and user may, `header_prefixes` how names of header fields begin that somebody wants to see in its metadata."""
     deployment = call.deployment
     return CallRecord(
         id=call.id,
@@ -36,7 +45,7 @@ def make_record(
         first_chunk_at=call.first_chunk_at,
         ended_at=time.time(),
         usage=call.usage,
-        principal=call.principal,
+        principal=call.principal if caller else NOBODY,
         end_user=call.end_user,
         tags=call.tags,
         metadata=call.metadata if not header_prefixes else _with_headers(call, header_prefixes),

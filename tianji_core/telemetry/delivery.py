@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from random import uniform
 
 from tianji_core.api.callback import Callback, CallRecord, DeliveryError, GatewayEvent, TooLargeError
@@ -38,10 +39,20 @@ class Subscription:
     callback: Callback
     successes: bool = True
     failures: bool = True
+    content: bool = True
+    """Whether prompts and answers are for it."""
+    sample: float = 1.0
+    """The part of the calls that it is told of; of all callbacks with the same number it is the same calls."""
 
     def wants(self, record: CallRecord) -> bool:
         told = self.successes if record.outcome == "success" else self.failures
-        return told and record.outcome in self.callback.outcomes
+        return (
+            told and record.outcome in self.callback.outcomes and (self.sample >= 1.0 or self._is_in_sample(record.id))
+        )
+
+    def _is_in_sample(self, call_id: str) -> bool:
+        digest = blake2b(call_id.encode("utf-8", "replace"), digest_size=8).digest()
+        return int.from_bytes(digest, "big") < self.sample * 2**64
 
 
 class Delivery:
@@ -97,6 +108,8 @@ class Delivery:
         """Hand over a record, if the callback wants to be told of it; never waits."""
         if not self.subscription.wants(record):
             return
+        if not self.subscription.content and record.request is not None:
+            record = replace(record, request=None, response=None)
         queue = self._queue
         if len(queue) >= self._limit:
             queue.popleft()

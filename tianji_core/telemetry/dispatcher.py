@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tianji_core.api.callback import CallRecord, GatewayEvent
 from tianji_core.telemetry.delivery import Delivery, Subscription
+from tianji_core.telemetry.own import Make, OwnCallback, OwnCallbacks
 
 CLOSE_DEADLINE = 10.0
 """Seconds for the queues to empty, and then for each callback to close, at shutdown."""
@@ -15,7 +16,8 @@ CLOSE_DEADLINE = 10.0
 class CallbackDispatcher:
     """Tells the callbacks. Each has a queue of its own: a slow one does not hold up the others."""
 
-    def __init__(self, subscriptions: Sequence[Subscription]) -> None:
+    def __init__(self, subscriptions: Sequence[Subscription], make: Make | None = None) -> None:
+        """`make` makes the callbacks that keys name."""
         self.subscriptions = tuple(subscriptions)
         self.deliveries = tuple(map(Delivery, subscriptions))
         self.wants_content = any(s.callback.wants_content for s in subscriptions)
@@ -23,6 +25,8 @@ class CallbackDispatcher:
         """Whether anybody listens."""
         self.header_prefixes = tuple({p.encode() for s in subscriptions for p in s.callback.header_prefixes})
         """Header fields of requests that some callback wants to see."""
+        self.own = OwnCallbacks(make)
+        """Those of single keys."""
         self._listening = tuple(d for d in self.deliveries if d.subscription.callback.event_kinds)
 
     @property
@@ -40,10 +44,14 @@ class CallbackDispatcher:
         for delivery in self.deliveries:
             delivery.start()
 
-    def put(self, record: CallRecord) -> None:
-        """Hand over a record; never waits."""
+    def put(self, record: CallRecord, without: frozenset[str] = frozenset(), own: Sequence[OwnCallback] = ()) -> None:
+        """Hand over a record; never waits. `without`: names (in lower case) that are not told, `own`: those of the
+        caller's key, which are told as well."""
         for delivery in self.deliveries:
-            delivery.put(record)
+            if not without or delivery.subscription.name.lower() not in without:
+                delivery.put(record)
+        for each in own:
+            self.own.put(each, record)
 
     def tell(self, event: GatewayEvent) -> None:
         """Hand over an event to those who want to know of its kind; never waits."""
@@ -54,4 +62,5 @@ class CallbackDispatcher:
 
     async def aclose(self) -> None:
         """Deliver what is queued, within a deadline, and close the callbacks."""
-        await asyncio.gather(*(delivery.aclose(CLOSE_DEADLINE) for delivery in self.deliveries))
+        deliveries = (delivery.aclose(CLOSE_DEADLINE) for delivery in self.deliveries)
+        await asyncio.gather(*deliveries, self.own.aclose(CLOSE_DEADLINE))

@@ -85,7 +85,6 @@ LITELLM_SETTINGS = {
     "audit_log_callbacks": "Callbacks for the audit log.",
     "store_audit_logs": "Keep an audit log.",
     "enable_redis_auth_cache": "Share the key cache through Redis.",
-    "redact_user_api_key_info": "Leave key and user out of logs.",
     "redact_messages_in_exceptions": "Leave prompts out of errors.",
     "add_function_to_prompt": "Write tools into the prompt.",
     "enable_preview_features": "Features not finished yet.",

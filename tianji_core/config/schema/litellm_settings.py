@@ -94,6 +94,10 @@ class LitellmSettings(Block):
     enable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Fill the label end_user.", usage="B")
     disable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Leave it empty all the same.", usage="C")
     langfuse_default_tags: Names = key([], "Facts that become tags in Langfuse, such as `cache_hit`.", usage="B")
+    redact_user_api_key_info: Flag = key(False, "Keep keys and users out of callbacks.", usage="C")
+    allow_dynamic_callback_disabling: Flag = key(
+        True, "Requests may switch callbacks off for themselves (`x-litellm-disable-callbacks`).", usage="C"
+    )
     forward_traceparent_to_llm_provider: Flag = key(
         False, "Tell vendors of the trace that a call is part of (`traceparent`).", usage="C"
     )

@@ -231,7 +231,7 @@ class Passed:
         if found is not None:
             return found
         pipeline = self._passing.pipeline
-        keep = pipeline.callbacks.wants_content and pipeline.keeps_content
+        keep = pipeline.recording.keeps_answer(self._passing.call, pipeline.callbacks)
         return meter_for(headers.get("content-type"), NativeCounts(), keep=keep)
 
     def _countable(self) -> Operation | None:
