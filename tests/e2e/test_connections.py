@@ -77,6 +77,36 @@ def test_a_request_may_come_byte_by_byte(server):
         read_answers(connection, 1)
 
 
+@pytest.mark.parametrize(
+    ("request_bytes", "says"),
+    [
+        (REQUEST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1), b"connection: close"),
+        (REQUEST.replace(b"HTTP/1.1", b"HTTP/1.0", 1), b""),
+        (REQUEST.replace(b"\r\n\r\n", b"\r\nexpect: 100-continue\r\n\r\n", 1), b""),
+    ],
+    ids=["close", "1.0", "100-continue"],
+)
+def test_answers_of_the_less_usual_kind(server, request_bytes, says):
+    with connect(server) as connection:
+        connection.sendall(request_bytes)
+        connection.settimeout(5)
+        data = b""
+        while b'"usage"' not in data or not data.rstrip().endswith(b"}"):
+            received = connection.recv(65536)
+            assert received, data
+            data += received
+        head, _, body = data.rpartition(b"\r\n\r\n")
+        assert json.loads(body)["object"] == "chat.completion"
+        assert says in head.lower()
+        assert head.count(b" 200 ") == 1
+        if b"expect" not in request_bytes:
+            assert connection.recv(65536) == b""
+        else:
+            assert head.startswith(b"HTTP/1.1 100")
+            connection.sendall(REQUEST)
+            read_answers(connection, 1)
+
+
 def test_an_idle_connection_is_closed_after_its_time(server):
     with connect(server) as connection:
         connection.sendall(REQUEST)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 from wsgiref.handlers import format_date_time
@@ -26,16 +27,18 @@ from h11._headers import Headers
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response, StreamClosed
 from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.http_stream import ASGIHTTPState, HTTPStream
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, FrameTooLargeError, WSStream
 from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection, Message, Ping
 from wsproto.frame_protocol import CloseReason
 
-from tianji_core.server.fields import are_plain
+from tianji_core.server.asgi import ANSWER, taken_apart
+from tianji_core.server.fields import RawHeader, are_plain, lines_of
 from tianji_core.server.pings import PING_EVERY, PONG_WITHIN
 from tianji_core.transport.outbox import outbox_of
 
@@ -63,10 +66,70 @@ def fields_of(headers: Headers) -> Iterator[tuple[bytes, bytes]]:
     return iter([(name, value) for _, name, value in headers._full_items])
 
 
+@dataclass(frozen=True, slots=True)
+class Written(StreamEvent):
+    """A whole answer, whose head is written already but for the server's own fields."""
+
+    lines: bytes
+    body: bytes
+
+    def events(self) -> list[StreamEvent]:
+        """The same as hypercorn has it."""
+        [start, body] = taken_apart({"status": 200, "lines": self.lines, "body": self.body})
+        return [
+            Response(self.stream_id, start["headers"], start["status"]),
+            Body(self.stream_id, body["body"]),
+            EndBody(self.stream_id),
+        ]
+
+
+class QuickHTTPStream(HTTPStream):
+    """A request and its answer, with the extension ANSWER for whole answers of HTTP/1.1."""
+
+    async def handle(self, event: StreamEvent) -> None:
+        await super().handle(event)
+        if isinstance(event, Request) and event.http_version == "1.1" and event.method != "HEAD":
+            # The application's task has been made and not begun: nothing in between waits.
+            self.scope["extensions"][ANSWER] = {}
+
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        if message is None or message["type"] != ANSWER:
+            await super().app_send(message)
+            return
+        written: Any = message
+        if written["body"] is None or written["status"] != 200 or self.state != ASGIHTTPState.REQUEST:
+            for part in taken_apart(written):
+                await super().app_send(part)
+            return
+        self.response = {"type": "http.response.start", "status": 200, "headers": []}
+        await self.send(Written(self.stream_id, written["lines"], written["body"]))
+        self.state = ASGIHTTPState.CLOSED
+        await self.config.log.access(self.scope, self.response, time.time() - self.start_time)
+        await self.send(StreamClosed(stream_id=self.stream_id))
+
+
+_ANSWERED = h11.Response(status_code=200, headers=[(b"content-length", b"0")])
+"""What h11 is told of an answer that it did not write: all it keeps of one is that it has been."""
+_OK = b"HTTP/1.1 200 \r\n"
+"""As h11 writes it, without the words that HTTP/1.1 no longer needs (RFC 9112 §4)."""
+_common: tuple[list[RawHeader], bytes] = ([], b"")
+
+
+def _written(common: list[RawHeader]) -> bytes:
+    """The lines of the fields that the server adds to every answer, which change with each second."""
+    global _common
+    if _common[0] is not common:
+        _common = (common, lines_of(common))
+    return _common[1]
+
+
 class QuickH11Protocol(H11Protocol):
     """HTTP/1.1 on one connection; the heads of answers are made from checked parts."""
 
     async def stream_send(self, event: StreamEvent) -> None:
+        if isinstance(event, Written):
+            await self._send_written(event)
+            return
         if (
             isinstance(event, Response)
             and event.status_code >= 200
@@ -78,6 +141,24 @@ class QuickH11Protocol(H11Protocol):
                 await self._send_h11_event(h11.Response(headers=headers, status_code=event.status_code))
                 return
         await super().stream_send(event)
+
+    async def _send_written(self, answer: Written) -> None:
+        connection = self.connection
+        if (
+            not isinstance(connection, h11.Connection)
+            or connection.our_state is not h11.SEND_RESPONSE
+            or connection.their_http_version != b"1.1"
+            or not connection._cstate.keep_alive
+            or self.keep_alive_requests >= self.config.keep_alive_max_requests
+        ):
+            for event in answer.events():
+                await self.stream_send(event)
+            return
+        connection._process_event(h11.SERVER, _ANSWERED)
+        connection._process_event(h11.SERVER, h11.EndOfMessage())
+        common = _written(self.config.response_headers("h11"))
+        length = b"content-length: %d\r\n" % len(answer.body)
+        await self.send(RawData(b"".join((_OK, answer.lines, length, common, b"\r\n", answer.body))))
 
     async def _check_protocol(self, event: h11.Request) -> None:
         # Nothing but an upgrade, or the preface of HTTP/2, makes another protocol of a request.
@@ -284,6 +365,7 @@ def quicken() -> type[Config]:
         setattr(hypercorn_run, "TCPServer", QuickTCPServer)  # noqa: B010 - it is not exported for this
         setattr(Headers, "__iter__", fields_of)  # noqa: B010 - nor does h11 offer a place for it
         setattr(hypercorn_protocol, "H11Protocol", QuickH11Protocol)  # noqa: B010 - nor is this
+        setattr(hypercorn.protocol.h11, "HTTPStream", QuickHTTPStream)  # noqa: B010 - nor is this
         for protocol in (hypercorn.protocol.h11, hypercorn.protocol.h2):
             setattr(protocol, "WSStream", PatientWSStream)  # noqa: B010 - nor is this
         return QuickConfig
