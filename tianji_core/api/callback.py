@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tianji_core.api.call import Principal
+from tianji_core.api.call import ANONYMOUS, Principal
 from tianji_core.api.provider import Body, Operation
 
 CallKind = (
@@ -214,8 +216,39 @@ class Callback:
     async def on_event(self, event: GatewayEvent) -> None:
         """Called for the events of `event_kinds`. Raises DeliveryError."""
 
+    async def check(self) -> None:
+        """Find out whether the sink takes what it is sent; by itself it sends `trial_record`. Raises DeliveryError."""
+        await self.on_calls([trial_record()])
+
     async def aclose(self) -> None:
         """Give back what was opened; called while the gateway shuts down, after the last record."""
+
+
+def trial_record() -> CallRecord:
+    """The record of a call that never was, for a look whether a sink takes it. It has used nothing."""
+    now = time.time()
+    return CallRecord(
+        id=f"trial-{uuid.uuid4()}",
+        operation="chat",
+        dialect="openai",
+        route="/health/services",
+        outcome="success",
+        stream=False,
+        model="trial",
+        model_group="trial",
+        upstream_model="trial",
+        deployment_id=None,
+        provider=None,
+        api_base=None,
+        started_at=now,
+        first_chunk_at=None,
+        ended_at=now,
+        usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        principal=ANONYMOUS,
+        tags=("trial",),
+        request={"model": "trial", "messages": [{"role": "user", "content": "Is somebody there?"}]},
+        response={"choices": [{"index": 0, "message": {"role": "assistant", "content": "This is a trial."}}]},
+    )
 
 
 class CallbackSettings(BaseModel):

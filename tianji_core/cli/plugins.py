@@ -79,12 +79,22 @@ def show(name: str, as_json: bool) -> None:
 
 @plugins.command()
 @click.argument("what", required=False, metavar="[NAME|PATH]")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Send a trial to the callbacks of this config, or to the one that is named.",
+)
 @_tell
-def check(what: str | None) -> None:
+def check(what: str | None, config_file: Path | None) -> None:
     """Load plugins as the gateway would, and say everything that is wrong with them.
 
     Without an argument all that are installed; a PATH is the folder of a plugin project.
     """
+    if config_file is not None:
+        if not try_callbacks(config_file, what):
+            click.get_current_context().exit(1)
+        return
     path = Path(what) if what is not None and ("/" in what or what == "." or Path(what).is_dir()) else None
     registry = registry_of(path) if path is not None else Registry.scan()
     chosen = registry.installed() if what is None or path is not None else _chosen(registry, what)
@@ -119,6 +129,33 @@ def new(kind: str, name: str, directory: Path) -> None:
 
     folder = create(kind, name, directory)
     click.echo(texts.next_steps(folder, BY_SHORT[kind], name))
+
+
+def try_callbacks(config_file: Path, only: str | None) -> bool:
+    """Send a trial to each callback of a config; whether all have taken it."""
+    import asyncio
+
+    from tianji_core.config import ConfigError
+    from tianji_core.gateway import Gateway
+
+    async def main() -> bool:
+        dispatcher = Gateway.from_config(config_file).pipeline.callbacks
+        chosen = [each for each in dispatcher.deliveries if only in (None, each.subscription.name)]
+        if not chosen:
+            names = [each.subscription.name for each in dispatcher.deliveries]
+            raise PluginError(f"The config has no such callback. It has: {', '.join(names) or 'none'}.")
+        good = True
+        for each in chosen:
+            why = await each.check()
+            good = good and why is None
+            click.echo(f"callback {each.subscription.name}: {'has taken a trial' if why is None else 'not ok: ' + why}")
+        await dispatcher.aclose()
+        return good
+
+    try:
+        return asyncio.run(main())
+    except ConfigError as error:
+        raise PluginError(str(error)) from None
 
 
 def _scan() -> Registry:

@@ -71,14 +71,14 @@ def serve(
     from tianji_core.gateway import Gateway
     from tianji_core.gateway.secrets import with_secrets
     from tianji_core.server import App
-    from tianji_core.telemetry import configure_logging
+    from tianji_core.telemetry.logs import configure_logging, level_of
 
     registry = Registry.scan()
     loaded = with_secrets(_load(config_file, model, alias, api_base), registry)
     settings = _settings(loaded)
     os.environ.update(loaded.exports)
-    verbose = debug or loaded.config.litellm_settings.set_verbose
-    configure_logging("DEBUG" if verbose else settings.log, json=loaded.config.litellm_settings.json_logs)
+    json_logs = loaded.config.litellm_settings.json_logs
+    configure_logging("DEBUG" if debug else level_of(loaded), json=json_logs)
     try:
         gateway = Gateway.from_config(loaded, registry=registry)
     except ConfigError as error:

@@ -23,7 +23,7 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.costs import call_cost
 from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.mock import mock_decoder, mock_parse, mock_reply
-from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, transport_failure
+from tianji_core.gateway.reply import LocalSource, Reply, Source, StreamReply, conceal, transport_failure
 from tianji_core.gateway.transforms import Passage, StreamTransform, Translation, relay_for
 from tianji_core.gateway.vendor_request import model_request
 from tianji_core.routing import Deployment, Stats
@@ -36,6 +36,7 @@ _COUNTED = frozenset({"chat", "completions", "embeddings"})
 """Operations whose tokens are counted if the vendor does not; nothing else is measured in tokens by everybody."""
 _DATED = frozenset({"images", "image_edits", "image_variations"})
 """Operations whose answers have a time, beside those with choices."""
+_WITH_CHOICES = frozenset({"chat", "completions"})
 MAX_ERROR_BYTES = 1024 * 1024
 """More of an error answer than this is not read."""
 
@@ -167,6 +168,8 @@ class Attempt:
                 call.usage = answer.usage
             call.measured = measure(call.operation, call.body, None)
             return Reply({}, answer)
+        if request.operation in _WITH_CHOICES and "choices" not in answer:
+            raise BadGatewayError("The provider's answer makes no sense: it has no choices.")
         if request.operation == "rerank":
             answer = {"id": str(uuid.uuid4()), **answer}  # providers have no dice
             self._call.usage = rerank_usage(answer)
@@ -414,11 +417,3 @@ def _blames(error: GatewayError, call: Call) -> bool:
     if error.http_status == 408:
         return call.options.timeout is None and call.options.stream_timeout is None
     return error.http_status != 404 or (call.native is None and call.kept is None)
-
-
-def conceal(error: GatewayError, deployment: Deployment) -> None:
-    """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
-    for secret in deployment.secrets:
-        if secret in error.message:
-            error.message = error.message.replace(secret, "***")
-            error.args = (error.message,)

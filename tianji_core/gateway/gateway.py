@@ -38,6 +38,7 @@ from tianji_core.state import MemoryState, State
 from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
 from tianji_core.telemetry.loop_lag import LoopLag
+from tianji_core.telemetry.redaction import REDACTOR, secrets_in, secrets_of_environ
 from tianji_core.translate.surfaces.contract import Surface
 from tianji_core.transport import Transport
 from tianji_core.wire.sse import DONE, SSEDecoder
@@ -53,6 +54,15 @@ if TYPE_CHECKING:
     from tianji_core.gateway.responses.memory import ResponseMemory
     from tianji_core.gateway.vendor_rows import VendorRows
     from tianji_core.store.rules import Kept, Rule
+
+
+def keep_out_of_logs(loaded: Loaded, pipeline: Pipeline) -> None:
+    """Tell the logs of all secrets that the gateway holds."""
+    REDACTOR.learn(secrets_in(loaded.config.model_dump(exclude_unset=True)))
+    REDACTOR.learn(secrets_of_environ(loaded.environ))
+    for deployment in pipeline.models.deployments:
+        REDACTOR.learn(deployment.secrets)
+
 
 IN_PROCESS = Principal(user_id="in_process", roles=frozenset({"proxy_admin"}))
 """Who calls when the gateway is used as a library: whoever runs the process."""
@@ -147,6 +157,7 @@ class Gateway:
             store = predecessor.store
         else:
             store = Store(compiler.database)
+        keep_out_of_logs(loaded, parts[0])
         gateway = cls(loaded, registry, *parts, store, compiler.state)
         gateway.stored = stored
         if predecessor is not None:

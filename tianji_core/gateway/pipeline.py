@@ -29,6 +29,7 @@ from tianji_core.gateway.reply import HeldStream, Reply, StreamReply
 from tianji_core.gateway.router import Router
 from tianji_core.routing import Deployment, ModelTable, Stats, Target
 from tianji_core.telemetry import CallbackDispatcher, get_logger
+from tianji_core.telemetry.logs import CALL_ID
 from tianji_core.translate.chunks import merge_chunks, split_response
 from tianji_core.wire.sse import DONE_EVENT, encode_event
 
@@ -67,6 +68,7 @@ class Pipeline:
 
         A StreamReply has to be iterated to its end or closed: only then is its call over.
         """
+        CALL_ID.set(call.id)
         reservation = self.limits.reserve(call)
         try:
             if self.policies.current is not None or call.options.policies:

@@ -12,6 +12,7 @@ from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayE
 from tianji_core.api.provider import Binary, Body, LocalReply
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.transforms import StreamTransform
+from tianji_core.routing import Deployment
 from tianji_core.transport import TransportError, TransportTimeout
 from tianji_core.transport.errors import LimitExceeded, ProtocolError
 from tianji_core.wire.sse import DONE_EVENT
@@ -145,6 +146,8 @@ class StreamReply:
             if transform.error is not None:
                 raise transform.error
         except GatewayError as error:
+            if self._call.deployment is not None:
+                conceal(error, self._call.deployment)
             await self._end(error)
             raise
         await self._end(None)
@@ -268,3 +271,11 @@ def transport_failure(error: TransportError) -> GatewayError:
     if isinstance(error, (ProtocolError, LimitExceeded)):
         return BadGatewayError("The provider's answer makes no sense.")
     return APIConnectionError("Connection error.")
+
+
+def conceal(error: GatewayError, deployment: Deployment) -> None:
+    """Some vendors echo the key they refuse; the client who reads the error must not learn it."""
+    for secret in deployment.secrets:
+        if secret in error.message:
+            error.message = error.message.replace(secret, "***")
+            error.args = (error.message,)

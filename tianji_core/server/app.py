@@ -25,6 +25,7 @@ from tianji_core.server.permissions import GuardedRoute, GuardedSocket, check_pe
 from tianji_core.server.routes import (
     batches,
     cache,
+    callbacks,
     count_tokens,
     docs,
     fallbacks,
@@ -44,6 +45,7 @@ from tianji_core.server.routes import (
     utilities,
 )
 from tianji_core.telemetry import get_logger
+from tianji_core.telemetry.logs import level_of, set_level
 
 log = get_logger("tianji.server")
 
@@ -134,6 +136,7 @@ class App:
             *policies.routes(self),
             *fallbacks.routes(self),
             *cache.routes(self),
+            *callbacks.routes(self),
             *realtime.routes(self),
             *realtime.sockets(self),
             *health.routes(self),
@@ -300,6 +303,8 @@ class App:
             except BaseException:
                 await gateway.aclose()
                 raise
+        if (wanted := level_of(gateway.loaded)) != level_of(old.loaded):
+            set_level(wanted)
         for problem in gateway.loaded.report.problems:
             log.warning("config", problem=str(problem))
         self._warn_of_shadowed(gateway)

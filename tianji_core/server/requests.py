@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError
 from tianji_core.api.provider import Body, Operation
 from tianji_core.gateway.body import check_body, check_models, check_retries, read_metadata, read_options, read_tags
-from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions
+from tianji_core.gateway.call import DEFAULT_OPTIONS, Call, CallOptions, new_id
 from tianji_core.gateway.dialects import to_normal_form
 from tianji_core.server.asgi import read_json
 from tianji_core.translate.surfaces.contract import Surface
@@ -22,6 +23,8 @@ _TIMEOUT = b"x-litellm-timeout"
 _STREAM_TIMEOUT = b"x-litellm-stream-timeout"
 _NUM_RETRIES = b"x-litellm-num-retries"
 _OPTION_HEADERS = frozenset({_TIMEOUT, _STREAM_TIMEOUT, _NUM_RETRIES})
+_CALL_ID = b"x-litellm-call-id"
+_CALL_ID_FORM = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _NOTHING: Mapping[str, Any] = {}
 _END_USER_HEADERS = (b"x-litellm-customer-id", b"x-litellm-end-user-id")
 
@@ -62,10 +65,18 @@ def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], b
         client=client[0] if client else None,
         end_user=end_user(headers, body, metadata),
     )
+    if _CALL_ID in headers:
+        call.id = call_id_of(headers)
     if says_more:
         call.tags = read_tags(body, metadata, None if tags is None else tags.decode("latin-1"))
         call.metadata = metadata
     return call
+
+
+def call_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The id that the client wants its call to have, so that its own logs are found in ours; else a new one."""
+    given = headers.get(_CALL_ID)
+    return given.decode() if given is not None and _CALL_ID_FORM.fullmatch(given) is not None else new_id()
 
 
 def read_dialect_call(

@@ -92,8 +92,8 @@ def _shared_metrics() -> Iterator[None]:
 
 def worker_app() -> App:
     """The application of one worker process, from what `run` left in the environment."""
-    from tianji_core.config import Settings, load
-    from tianji_core.telemetry import configure_logging
+    from tianji_core.config import load
+    from tianji_core.telemetry.logs import configure_logging, level_of
 
     options = orjson.loads(os.environ[_WORKER_ENV])
     if options["server"] == "hypercorn":
@@ -101,9 +101,8 @@ def worker_app() -> App:
 
         quicken()
     loaded = load(options["config"])
-    settings = loaded.config.litellm_settings
-    level = "DEBUG" if options["debug"] or settings.set_verbose else Settings.read(loaded.environ).log
-    configure_logging(level, json=settings.json_logs)
+    level = "DEBUG" if options["debug"] else level_of(loaded)
+    configure_logging(level, json=loaded.config.litellm_settings.json_logs)
     app = create_app(loaded.path or loaded)
     app.watches_config = options["reload"]
     return app

@@ -126,6 +126,19 @@ class Delivery:
         self._events.append(event)
         self._wake()
 
+    async def check(self) -> str | None:
+        """Find out whether the sink takes what it is sent, past the queue: None, or why not."""
+        try:
+            async with asyncio.timeout(self._callback.deadline):
+                await self._callback.check()
+        except DeliveryError as error:
+            return str(error)
+        except TimeoutError:
+            return f"no end within {self._callback.deadline:g} s"
+        except Exception as error:  # its text may hold anything
+            return type(error).__name__
+        return None
+
     async def aclose(self, seconds: float) -> None:
         """Deliver what is queued, for at most so many seconds, and close the callback, for as many more."""
         self._closing.set()

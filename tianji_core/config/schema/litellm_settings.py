@@ -65,7 +65,9 @@ class LitellmSettings(Block):
     cooldown_time: Seconds = key(5.0, "As in router_settings, which wins.", usage="C")
     turn_off_message_logging: Flag = key(False, "Keep prompts and answers out of callbacks.", usage="B")
     set_verbose: Flag = key(False, "Log in detail.", usage="B")
-    json_logs: Flag = key(False, "Log lines as JSON.", usage="B")
+    json_logs: Flag | None = key(
+        None, "Log lines as JSON.", usage="B", kind="true or false", default_text="true off a terminal"
+    )
     ssl_verify: Verify = key(True, "Check vendors' certificates; a path names a CA bundle.", usage="B")
     ssl_certificate: Text | None = key(None, "Client certificate (PEM file).", usage="B")
     user_url_validation: Flag = key(True, "Files that clients name by address come from public hosts only.", usage="C")

@@ -9,7 +9,8 @@ import orjson
 from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
 from tianji_core.api.http import UpstreamReply
 from tianji_core.api.provider import Body, StoredRequest
-from tianji_core.gateway.attempt import MAX_ERROR_BYTES, conceal
+from tianji_core.gateway.attempt import MAX_ERROR_BYTES
+from tianji_core.gateway.reply import conceal
 from tianji_core.gateway.responses.ids import AtVendor, ResponseIds
 from tianji_core.routing import Deployment
 from tianji_core.translate.surfaces.responses import RESPONSES

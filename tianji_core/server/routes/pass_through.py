@@ -35,7 +35,7 @@ from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch, parse_j
 from tianji_core.server.errors import error_body
 from tianji_core.server.fields import RawHeader
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
-from tianji_core.server.requests import end_user
+from tianji_core.server.requests import call_id_of, end_user
 from tianji_core.server.uploads import Incoming
 from tianji_core.telemetry import get_logger
 
@@ -137,6 +137,7 @@ class _Exchange:
             client=client[0] if client else None,
             end_user=end_user(self._headers, {}),
             tags=read_tags({}, {}, None if tags is None else tags.decode("latin-1")),
+            id=call_id_of(self._headers),
         )
         passing = self._passing = Passing(serving.gateway.pipeline, call)
         if scope["method"] not in place.methods:

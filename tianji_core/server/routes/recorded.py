@@ -26,7 +26,7 @@ from tianji_core.server.asgi import ClientDisconnected, DisconnectWatch
 from tianji_core.server.errors import error_body, error_event
 from tianji_core.server.fields import RawHeader
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission
-from tianji_core.server.requests import end_user
+from tianji_core.server.requests import call_id_of, end_user
 from tianji_core.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ def _call(request: Request, kind: CallKind) -> Call:
         client=client[0] if client else None,
         end_user=end_user(headers, {}),
         tags=read_tags({}, {}, None if tags is None else tags.decode("latin-1")),
+        id=call_id_of(headers),
     )
 
 

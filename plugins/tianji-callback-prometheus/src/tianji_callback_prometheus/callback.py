@@ -44,3 +44,6 @@ class Prometheus(Callback):
                 self.recorder.record(record)
             except Exception:
                 log.exception("a call was not counted, call_id=%s", record.id)
+
+    async def check(self) -> None:
+        """There is no sink: `GET /metrics` is asked, and a trial must not be counted."""
