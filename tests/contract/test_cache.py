@@ -643,22 +643,22 @@ def test_what_records_say(with_cache, row, fake_upstream):
         return answer, callbacks
 
     records = []
-    import tianji_core.gateway.pipeline as pipeline
+    import tianji_core.gateway.recording as recording
 
-    make = pipeline.make_record
+    make = recording.make_record
 
     def noted(call, error, **named):
         record = make(call, error, **named)
         records.append(record)
         return record
 
-    pipeline.make_record = noted
+    recording.make_record = noted
     try:
         rows = [row(fake_upstream, input_cost_per_token=0.01, output_cost_per_token=0.02)]
         callbacks = {"callbacks": ["remember.remember"]}
         with_cache(main, rows=rows, modules={"remember": REMEMBER}, litellm_settings=callbacks)
     finally:
-        pipeline.make_record = make
+        recording.make_record = make
     from tianji_core.api.standard_payload import standard_payload
 
     asked, hit, streamed, without = records

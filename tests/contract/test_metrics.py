@@ -303,7 +303,7 @@ def test_a_large_exposition_does_not_hold_the_loop_up(serving, config):
                 return worst
 
             worst = await longest()
-            for _ in range(2):
+            for _ in range(5):
                 if worst >= 0.2:  # other work on the machine only ever adds time
                     worst = min(worst, await longest())
             assert worst < 0.2

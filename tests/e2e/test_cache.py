@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import openai
@@ -73,6 +74,7 @@ def test_what_one_replica_has_asked_the_other_knows(replicas, own_redis):
     assert other.chat.completions.create(model="m", messages=streamed).choices[0].message.content == "Hello there"
     assert len(upstream.requests) == 2
     one.embeddings.create(model="m", input=["a", "bb"])
+    time.sleep(0.2)  # it is stored beside the answer
     data = other.embeddings.create(model="m", input=["bb", "ccc"]).data
     assert [round(row.embedding[0]) for row in data] == [2, 3]
     assert upstream.requests[-1].json()["input"] == ["ccc"]

@@ -26,7 +26,7 @@ def names(server):
 
 
 def all_have(server, model, *, present=True):
-    deadline, agreed = time.monotonic() + 15, 0
+    deadline, agreed = time.monotonic() + 40, 0
     while agreed < ROWS:
         assert time.monotonic() < deadline, server.log()
         if (model in names(server)) == present:

@@ -74,7 +74,7 @@ class Client:
 
     async def read(self, source, pushes=True):
         self.ends = []
-        reply = StreamReply(SimpleNamespace(first_chunk_at=None), source, Upper())
+        reply = StreamReply(SimpleNamespace(first_chunk_at=None, deployment=None), source, Upper())
         await reply.start()
         reply.on_end = lambda _, error: self.ends.append(error)
         if pushes:
@@ -174,7 +174,7 @@ def test_a_connection_is_closed_before_a_count_begins():
         return b""
 
     async def main():
-        reply = StreamReply(SimpleNamespace(first_chunk_at=None), Slow(*PIECES), Upper())
+        reply = StreamReply(SimpleNamespace(first_chunk_at=None, deployment=None), Slow(*PIECES), Upper())
         reply.count = count
         await reply.start()
         reply.pieces.append(await reply.__anext__())
