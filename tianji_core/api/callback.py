@@ -196,6 +196,8 @@ class Callback:
     """The most records that `on_calls` gets at once, …"""
     flush_interval: float = 0.0
     """… and the seconds that a record may wait for others."""
+    tick: float | None = None
+    """Seconds after which `on_calls` gets an empty list where nothing has come, for what goes by the clock."""
     deadline: float = 20.0
     """Seconds for one `on_calls` or `on_event`."""
     header_prefixes: tuple[str, ...] = ()

@@ -56,6 +56,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "usage-based-routing-v2": "tianji-routing-usage",
     },
     "callback": {
+        "alerting": "tianji-callback-alerting",
         "datadog": "tianji-callback-datadog",
         "datadog_llm_observability": "tianji-callback-datadog",
         "datadog_metrics": "tianji-callback-datadog",

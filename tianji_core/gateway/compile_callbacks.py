@@ -22,6 +22,14 @@ _LISTS = (
     ("failure_callback", {"failure"}),
 )
 _WEBHOOKS = ("generic_api", "webhook")
+_ALERTING = (
+    "alerting",
+    "alert_types",
+    "alert_to_webhook_url",
+    "alerting_threshold",
+    "alerting_args",
+    "alert_type_config",
+)
 _OURS = ("turn_off_message_logging", "message_logging", "sample_rate")
 """Settings that the gateway honours for every callback, unless its plugin has one of that name."""
 
@@ -50,7 +58,17 @@ class CallbackBuilder:
                 _, known = wanted.setdefault(name, (("litellm_settings", key, index), set()))
                 known |= outcomes
         found = [self._subscription(name, path, outcomes) for name, (path, outcomes) in wanted.items()]
+        if self._config.general_settings.alerting:
+            found.append(self._alerting())
         return CallbackDispatcher([each for each in found if each is not None], self._make_own)
+
+    def _alerting(self) -> Subscription | None:
+        """The callback that `general_settings` asks for by naming where alerts go."""
+        general = self._config.general_settings
+        values = {name: getattr(general, name) for name in _ALERTING if name in general.model_fields_set}
+        path = ("general_settings", "alerting")
+        callback = self._compiler.make("callback", "alerting", values, path, inside=("general_settings",))
+        return Subscription("alerting", callback) if isinstance(callback, Callback) else None
 
     def _subscription(self, name: str, path: KeyPath, outcomes: set[str]) -> Subscription | None:
         successes, failures = "success" in outcomes, "failure" in outcomes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -78,6 +78,8 @@ class Budgets:
     ) -> None:
         self._state = state
         self._providers, self._deployments, self.tags = providers, deployments, tags
+        self.on_crossed: Callable[[str, float, float], None] | None = None
+        """Is told of a budget that has just been used up: what it is of, its dollars, what is spent."""
         self._all = [*providers.values(), *deployments.values(), *tags.values()]
         self._spent: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,7 +140,10 @@ class Budgets:
             return
         dollars = in_dollars(cost.total)
         for budget in found:  # known here at once; what the others have spent comes with the answer
-            self._spent[budget.key] = self._spent.get(budget.key, 0.0) + dollars
+            before = self._spent.get(budget.key, 0.0)
+            self._spent[budget.key] = before + dollars
+            if self.on_crossed is not None and before < budget.dollars <= before + dollars:
+                self.on_crossed(budget.key, budget.dollars, before + dollars)
         task = asyncio.get_running_loop().create_task(self._hand_in(found, dollars))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

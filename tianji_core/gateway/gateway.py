@@ -26,6 +26,7 @@ from tianji_core.gateway.body import check_body, check_models, read_metadata, re
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.compile import Compiler
 from tianji_core.gateway.dialects import to_normal_form
+from tianji_core.gateway.events import Events
 from tianji_core.gateway.following import Following
 from tianji_core.gateway.health import Health
 from tianji_core.gateway.pipeline import Pipeline
@@ -228,6 +229,11 @@ class Gateway:
         return Health(self)
 
     @cached_property
+    def events(self) -> Events:
+        """What callbacks are told of beside calls."""
+        return Events(self)
+
+    @cached_property
     def sharing(self) -> RoutingShare:
         """What other replicas are told of the deployments, and tell."""
         router = self.pipeline.router
@@ -248,6 +254,7 @@ class Gateway:
         await self.store.start()
         await self.following.start()
         self.health.start()
+        self.events.start()
         await self.resume()
         for context in self.registry.pm.hook.tianji_lifespan(gateway=self):
             if context is not None:
@@ -276,6 +283,7 @@ class Gateway:
     async def retire(self) -> None:
         """Another gateway has taken this one's place: begin nothing more in the background, end what is under way."""
         self.lag.close()
+        self.events.close()
         await self.following.aclose()
         self.sharing.close()
         await self.health.aclose()
@@ -290,6 +298,7 @@ class Gateway:
     async def aclose(self) -> None:
         """Flush the callbacks and give everything back. Calls in flight should have ended before."""
         self.lag.close()
+        self.events.close()
         await self.following.aclose()
         self.sharing.close()
         await self.health.aclose()

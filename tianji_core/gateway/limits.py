@@ -17,6 +17,8 @@ class Limits:
 
     def __init__(self, max_in_flight: int | None = None) -> None:
         self.in_flight = 0
+        self.running: dict[Call, None] | None = None
+        """The calls in flight, oldest first; None as long as nobody wants to see them."""
         self._max = max_in_flight
 
     def reserve(self, call: Call) -> Reservation:
@@ -33,6 +35,8 @@ class Reservation:
 
     def __init__(self, limits: Limits, call: Call) -> None:
         limits.in_flight += 1
+        if limits.running is not None:
+            limits.running[call] = None
         self._limits = limits
         self._call = call
         self._held = True
@@ -42,6 +46,8 @@ class Reservation:
         if self._held:
             self._held = False
             self._limits.in_flight -= 1
+            if self._limits.running is not None:
+                self._limits.running.pop(self._call, None)
 
     def __enter__(self) -> Reservation:
         return self

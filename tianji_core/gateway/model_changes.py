@@ -55,6 +55,7 @@ class ModelChanges:
             return (*kept.rules, rule)
 
         await self._change(change)
+        self._gateway.events.tell("new_model_added", f"Model {body.get('model_name')} was added.", "info", by=by)
         return rule
 
     async def update(self, ident: str, body: Mapping[str, Any], by: str | None) -> Rule:

@@ -278,6 +278,8 @@ class App:
                 await self.reload()
             except Exception as error:
                 log.error("reload refused, the old config stays in force", error=str(error))
+                message = "A new config was refused, the old one stays in force."
+                self.serving.gateway.events.tell("config_reload_failed", message)
 
     async def in_force(self) -> None:
         """Wait until what the store has just got is in force here."""

@@ -168,7 +168,10 @@ class Delivery:
                 if self._closing.is_set():
                     await asyncio.gather(*self._under_way, return_exceptions=True)
                     return
-                await self._wait(1, None)
+                tick = self._callback.tick
+                await self._wait(1, tick)
+                if tick is not None and not (self._queue or self._events or self._closing.is_set()):
+                    await self._deliver([])
             if 0 < len(self._queue) < self._batch and not self._events:
                 await self._wait(self._batch, self._callback.flush_interval)
             await self._slots.acquire()
@@ -182,6 +185,8 @@ class Delivery:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._slots.release()
+        if self._callback.tick is not None:
+            self._wake()  # it may want to be asked again sooner than it did before
 
     def _take(self) -> Sequence[CallRecord] | GatewayEvent:
         if self._events:

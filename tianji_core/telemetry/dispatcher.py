@@ -30,6 +30,15 @@ class CallbackDispatcher:
         self._listening = tuple(d for d in self.deliveries if d.subscription.callback.event_kinds)
 
     @property
+    def wants_events(self) -> bool:
+        """Whether some callback wants to know of anything."""
+        return bool(self._listening)
+
+    def wants(self, kind: str) -> bool:
+        """Whether some callback wants to know of events of this kind."""
+        return any({kind, "*"} & d.subscription.callback.event_kinds for d in self._listening)
+
+    @property
     def dropped(self) -> int:
         """Records of all callbacks that were lost because there were too many, or no time."""
         return sum(d.dropped for d in self.deliveries)

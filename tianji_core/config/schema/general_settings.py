@@ -7,7 +7,7 @@ from typing import Literal
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, key, later
 from tianji_core.config.schema.pass_through import PassThroughEndpoint
-from tianji_core.config.schema.types import Flag, Names, Number, Seconds, SecretText, Text, Whole
+from tianji_core.config.schema.types import AnyMap, Flag, Names, Number, Seconds, SecretText, Text, Whole
 
 Switch = "true or false"
 
@@ -116,15 +116,24 @@ class GeneralSettings(Block):
     batch_concurrency: Whole = key(8, "Lines of batches under way at once in one process.", usage="ours")
     max_batch_file_records: Whole = key(50_000, "Most lines of a batch file.", usage="C")
 
+    alerting: Names = key([], "Where alerts go: slack, ms_teams, discord, pagerduty, email, webhook.", usage="B")
+    alert_types: Names = key([], "Only these alerts.", usage="B")
+    alert_to_webhook_url: AnyMap = key(
+        {}, "Slack webhooks by kind of alert: `{kind: url}`, or a list of them.", usage="B"
+    )
+    alerting_threshold: Seconds = key(
+        300.0, "A call that takes longer is slow, and hangs if it is not over.", usage="B"
+    )
+    alerting_args: AnyMap = key(
+        {}, "When alerts are sent again, what counts as an outage, how often there are reports.", usage="B"
+    )
+    alert_type_config: AnyMap = key(
+        {}, "Alerts to be gathered: `{kind: {digest: true, digest_interval: 3600}}`.", usage="B"
+    )
+
     cancel_on_disconnect = later(
         True, "Stop the upstream call when the client leaves. Tianji always does.", kind=Switch, noop=(True,)
     )
-    alerting = later(None, "Where alerts go.", kind="list of names", noop=(None, []))
-    alert_types = later(None, "Which alerts.", kind="list of names")
-    alert_to_webhook_url = later(None, "Webhooks by alert.", kind="map")
-    alerting_threshold = later(300, "When a call counts as slow.", kind="seconds")
-    alerting_args = later(None, "Options of alerting.", kind="map")
-    alert_type_config = later(None, "Digests by alert.", kind="map")
     spend_report_frequency = later(None, "How often spend is reported.", kind="text")
     database_connection_timeout = later(60, "Wait for a database connection.", kind="seconds")
     database_max_idle_connection_lifetime = later(60, "Life of an idle connection.", kind="seconds")
