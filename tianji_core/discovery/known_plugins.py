@@ -65,6 +65,9 @@ KNOWN: dict[str, dict[str, str]] = {
         "langfuse_otel": "tianji-callback-langfuse",
         "otel": "tianji-callback-otel",
         "prometheus": "tianji-callback-prometheus",
+        "s3": "tianji-callback-s3",
+        "s3_v2": "tianji-callback-s3",
+        "sentry": "tianji-callback-sentry",
         "webhook": "tianji-callback-webhook",
     },
     "guardrail": {

@@ -55,11 +55,18 @@ class HttpSender:
 
         Raises DeliveryError, TooLargeError.
         """
+        data = gzip.compress(body, 5) if self._compress else body
+        return await self._send("POST", url or self.url, data, headers)
+
+    async def put(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """PUT a body as it is. Raises DeliveryError, TooLargeError."""
+        await self._send("PUT", url, body, headers)
+
+    async def _send(self, method: str, url: str, data: bytes, headers: Mapping[str, str] | None) -> bytes:
         if self._transport is None:
             self._transport = HttptoolsTransport(ssl_verify=self._verify)
         fields = self._headers if not headers else [*self._headers, *headers.items()]
-        data = gzip.compress(body, 5) if self._compress else body
-        request = UpstreamRequest("POST", url or self.url, list(fields), data)
+        request = UpstreamRequest(method, url, list(fields), data)
         try:
             response = await self._transport.send(request, self._timeouts)
             answer = b""

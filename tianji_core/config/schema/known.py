@@ -104,7 +104,6 @@ LITELLM_SETTINGS = {
     "validate_end_user_id_in_db": "Accept known end users only.",
     "prometheus_*": "Further options of the Prometheus metrics.",
     "standard_logging_payload_excluded_fields": "Fields left out of log records.",
-    "s3_callback_params": "The bucket for logs.",
     "datadog_llm_observability_params": "Options of Datadog LLM observability.",
     "ssl_security_level": "OpenSSL security level.",
     "ssl_ecdh_curve": "ECDH curve.",

@@ -95,6 +95,7 @@ class LitellmSettings(Block):
     custom_prometheus_tags: Names = key([], "Tags that become labels, `true` or `false`; may hold a `*`.", usage="B")
     enable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Fill the label end_user.", usage="B")
     disable_end_user_cost_tracking_prometheus_only: Flag = key(False, "Leave it empty all the same.", usage="C")
+    s3_callback_params: AnyMap = key({}, "The bucket for records: `{s3_bucket_name: logs}`.", usage="B")
     langfuse_default_tags: Names = key([], "Facts that become tags in Langfuse, such as `cache_hit`.", usage="B")
     redact_user_api_key_info: Flag = key(False, "Keep keys and users out of callbacks.", usage="C")
     allow_dynamic_callback_disabling: Flag = key(
