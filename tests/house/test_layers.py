@@ -76,7 +76,9 @@ def owners():
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
 def test_a_plugin_declares_what_it_imports(folder, owners):
     content = tomllib.loads((folder / "pyproject.toml").read_text())
-    declared = {canonicalize_name(Requirement(line).name) for line in content["project"]["dependencies"]}
+    project = content["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
     for file in sorted(folder.glob("src/**/*.py")):
         for line, name in imports_of(file):
             top = name.partition(".")[0]

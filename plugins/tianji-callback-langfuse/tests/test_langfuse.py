@@ -1,4 +1,4 @@
-"""What arrives at Langfuse, read with OTLP's official protobufs; the attributes are those of its SDK."""
+"""What arrives at Langfuse: OTLP's JSON, with the attributes of its SDK."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tianji_callback_langfuse import Langfuse, LangfuseSettings
 from tianji_callback_langfuse.generation import REDACTED
@@ -27,26 +25,21 @@ KEYS = {"langfuse_public_key": "pk-lf-kit", "langfuse_secret_key": "sk-lf-kit-se
 PATH = "/api/public/otel/v1/traces"
 
 
-def spans_of(body: bytes) -> list[Any]:
-    """The spans of a request. OTLP's JSON has ids in hex where protobuf's has base64."""
+def spans_of(body: bytes) -> list[dict[str, Any]]:
+    """The spans of a request."""
     told = json.loads(gzip.decompress(body))
-    for resource in told["resourceSpans"]:
-        for scope in resource["scopeSpans"]:
-            for span in scope["spans"]:
-                for name in ("traceId", "spanId", "parentSpanId"):
-                    if name in span:
-                        span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
-    request = json_format.ParseDict(told, ExportTraceServiceRequest())
-    return [span for r in request.resource_spans for s in r.scope_spans for span in s.spans]
+    return [span for r in told["resourceSpans"] for s in r["scopeSpans"] for span in s["spans"]]
 
 
-def attributes(span: Any) -> dict[str, Any]:
-    found = {}
-    for each in span.attributes:
-        kind = each.value.WhichOneof("value")
-        value = getattr(each.value, kind)
-        found[each.key] = [v.string_value for v in value.values] if kind == "array_value" else value
-    return found
+def attributes(span: dict[str, Any]) -> dict[str, Any]:
+    return {each["key"]: plain(each["value"]) for each in span["attributes"]}
+
+
+def plain(value: dict[str, Any]) -> Any:
+    [(kind, content)] = value.items()
+    if kind == "arrayValue":
+        return [plain(each) for each in content["values"]]
+    return int(content) if kind == "intValue" else content
 
 
 def ids_of(body: bytes) -> list[str]:
@@ -93,8 +86,8 @@ def test_a_generation():
     heads, [span] = sent(record)
     told = attributes(span)
     assert f"authorization: Basic {base64.b64encode(b'pk-lf-kit:sk-lf-kit-secret').decode()}" in heads[0]
-    assert span.name == told["langfuse.trace.name"] == "litellm-acompletion"
-    assert span.end_time_unix_nano > span.start_time_unix_nano
+    assert span["name"] == told["langfuse.trace.name"] == "litellm-acompletion"
+    assert int(span["endTimeUnixNano"]) > int(span["startTimeUnixNano"])
     assert told["langfuse.observation.type"] == "generation"
     assert told["langfuse.observation.model.name"] == record.upstream_model
     assert json.loads(told["langfuse.observation.input"]) == record.request["messages"]
@@ -112,7 +105,7 @@ def test_a_failure():
     span, told = one(record)
     assert told["langfuse.observation.level"] == "ERROR"
     assert told["langfuse.observation.status_message"] == record.error.message
-    assert span.status.code == span.status.STATUS_CODE_ERROR
+    assert span["status"] == {"code": 2, "message": record.error.message}
 
 
 def test_a_stream_says_when_it_began():
@@ -135,10 +128,10 @@ def test_what_a_request_says_of_its_trace():
         prompt={"name": "greeting", "version": 2},
     )
     span, told = one(record)
-    assert span.trace_id.hex() == sha256(b"my-trace").hexdigest()[:32]
-    assert span.span_id.hex() == "1234567890abcdef"
-    assert span.parent_span_id.hex() == sha256(b"step").hexdigest()[:16]
-    assert span.name == "answer"
+    assert span["traceId"] == sha256(b"my-trace").hexdigest()[:32]
+    assert span["spanId"] == "1234567890abcdef"
+    assert span["parentSpanId"] == sha256(b"step").hexdigest()[:16]
+    assert span["name"] == "answer"
     expected = {
         "langfuse.trace.name": "shop",
         "user.id": "u",
@@ -230,3 +223,19 @@ def test_settings_that_cannot_work_are_refused_without_showing_them(values, envi
     with pytest.raises(ValueError, match=message) as caught:
         Langfuse(LangfuseSettings(environ=environ, **values))
     assert "tok-1" not in str(caught.value)
+
+
+def test_the_official_protobufs_read_it():
+    """OTLP's JSON has ids in hex where protobuf's own has base64."""
+    json_format = pytest.importorskip("google.protobuf.json_format")
+    service = pytest.importorskip("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+    _, spans = sent(sample_record("stream"), sample_record("failure"))
+    for span in spans:
+        for name in ("traceId", "spanId", "parentSpanId"):
+            if name in span:
+                span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+    told = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+    request = json_format.ParseDict(told, service.ExportTraceServiceRequest())
+    [first, second] = request.resource_spans[0].scope_spans[0].spans
+    assert (len(first.trace_id), len(first.span_id)) == (16, 8)
+    assert second.status.code == second.status.STATUS_CODE_ERROR
