@@ -131,9 +131,10 @@ PARTS = (
     Part(
         "Guardrail",
         "api/guardrail.py",
-        ("Guardrail", "GuardrailSettings", "Payload", "Allow", "Block", "Rewrite"),
+        ("Guardrail", "GuardrailSettings", "Payload", "Allow", "Block", "Rewrite", "Unreachable", "Asking"),
         "Judges requests and answers. One that raises or takes too long refuses the call.",
     ),
+    Part("Texts", "api/texts.py", ("Text",), "What a guardrail sees of a body, text by text."),
     Part("Auth backend", "api/auth.py", ("AuthBackend", "Credentials"), "Says who calls."),
     Part("Cache", "api/cache.py", ("Cache", "CacheSettings"), "Where answers are kept. Whatever it raises is a miss."),
     Part("Calls and callers", "api/call.py", ("CallView", "Principal"), "What plugins may see of a call on its way."),

@@ -38,6 +38,8 @@ class GuardrailConformance(Conformance, kit=True):
     """Texts that it does not, wherever in a conversation they stand."""
     objection: ClassVar[Literal["block", "rewrite"]] = "block"
     """What it does about `attacks`."""
+    unread: ClassVar[frozenset[str]] = frozenset()
+    """Places, of those that `placements` names, that the guardrail leaves alone on purpose."""
     huge_seconds: ClassVar[float] = 5.0
     """What a text of a million characters may cost."""
 
@@ -72,7 +74,7 @@ class GuardrailConformance(Conformance, kit=True):
     def test_the_place_of_a_text_makes_no_difference(self) -> None:
         for text in (*self.benign, *self.attacks):
             for stage in self._stages():
-                verdicts = {name: type(self._check(stage, p)).__name__ for name, p in placements(text, stage).items()}
+                verdicts = {name: type(self._check(stage, p)).__name__ for name, p in self._places(text, stage).items()}
                 assert len(set(verdicts.values())) == 1, f"{stage}: {text[:60]!r} is judged by its place: {verdicts}"
 
     def test_an_attack_in_a_long_conversation_is_seen(self) -> None:
@@ -160,7 +162,10 @@ class GuardrailConformance(Conformance, kit=True):
         return [stage for stage in get_args(Stage) if stage in self.guardrail().stages]
 
     def _everywhere(self, text: str) -> Iterator[tuple[Stage, Payload]]:
-        return ((stage, payload) for stage in self._stages() for payload in placements(text, stage).values())
+        return ((stage, payload) for stage in self._stages() for payload in self._places(text, stage).values())
+
+    def _places(self, text: str, stage: Stage) -> dict[str, Payload]:
+        return {name: payload for name, payload in placements(text, stage).items() if name not in self.unread}
 
     def _attacks(self) -> Iterator[tuple[Stage, Payload, str]]:
         return ((stage, payload, text) for text in self.attacks for stage, payload in self._everywhere(text))
@@ -192,15 +197,31 @@ def placements(text: str, stage: Stage) -> dict[str, Payload]:
             {"role": "assistant", "content": "Yes"},
             {"role": "user", "content": "Go"},
         ],
+        "tool arguments": [*history[:1], {"role": "assistant", "tool_calls": _tool_calls(text)}],
     }  # fmt: skip
-    return {name: _payload({"model": "m", "messages": messages}, stage, "Hi") for name, messages in contents.items()}
+    bodies: dict[str, Body] = {name: {"model": "m", "messages": messages} for name, messages in contents.items()}
+    tool = {"type": "function", "function": {"name": "look", "description": text, "parameters": {"type": "object"}}}
+    bodies["tool definition"] = {"model": "m", "messages": history[:1], "tools": [tool]}
+    return {name: _payload(body, stage, "Hi") for name, body in bodies.items()}
 
 
 def _answers(text: str) -> dict[str, Body]:
     whole: Body = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     calm: Body = {"index": 0, "message": {"role": "assistant", "content": "Yes"}, "finish_reason": "stop"}
     head: Body = {"id": "r-1", "object": "chat.completion", "created": 1, "model": "m"}
-    return {"string": {**head, "choices": [whole]}, "second choice": {**head, "choices": [calm, {**whole, "index": 1}]}}
+    thinks = {**calm, "message": {**calm["message"], "reasoning_content": text}}
+    acts = {**calm, "message": {**calm["message"], "content": None, "tool_calls": _tool_calls(text)}}
+    return {
+        "string": {**head, "choices": [whole]},
+        "second choice": {**head, "choices": [calm, {**whole, "index": 1}]},
+        "reasoning": {**head, "choices": [thinks]},
+        "tool arguments": {**head, "choices": [acts]},
+    }
+
+
+def _tool_calls(text: str) -> list[Body]:
+    arguments = json.dumps({"question": text}, ensure_ascii=False)
+    return [{"id": "c1", "type": "function", "function": {"name": "look", "arguments": arguments}}]
 
 
 def _request(text: str) -> Body:

@@ -49,7 +49,7 @@ class NoStage(NoSwearing):
 
 
 class OddStage(NoSwearing):
-    stages = frozenset({"pre_call", "logging_only"})
+    stages = frozenset({"pre_call", "whenever"})
 
 
 class BlocksAll(NoSwearing):

@@ -1,0 +1,212 @@
+"""The texts of requests and answers in their normal form: where they stand, whose they are, new ones in their place.
+
+A guardrail that judges texts sees all that a model reads or writes: contents, all their parts, reasoning, arguments and
+results of tools, what tools are called for, prompts, queries, documents. Members that nobody knows are shown too, so
+that nothing hides in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from tianji_core.api.provider import Body
+
+Path = tuple[str | int, ...]
+"""Members and positions that lead from a body to a value in it."""
+
+Kind = Literal["content", "reasoning", "tool_call", "tool_result", "tool_definition", "other"]
+"""What a text is: what somebody says · what a model thinks · arguments of a tool · what a tool answered · what a tool
+is for · a text in a member that this module does not know."""
+
+
+class Text(NamedTuple):
+    """One text: `role` is that of its message, `user` where a request has no messages, `assistant` for answers."""
+
+    text: str
+    role: str
+    kind: Kind
+    path: Path
+
+
+_PLAIN = ("prompt", "input", "instructions", "suffix", "query", "documents", "prediction")
+"""Members of requests, beside the messages, whose texts are a user's."""
+_NO_TEXT = frozenset(
+    (
+        "model", "messages", "tools", "functions", "stream", "stream_options", "user", "metadata", "n", "stop", "seed",
+        "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens", "presence_penalty", "logit_bias",
+        "frequency_penalty", "logprobs", "top_logprobs", "tool_choice", "function_call", "parallel_tool_calls",
+        "response_format", "modalities", "audio", "store", "service_tier", "reasoning_effort", "reasoning", "thinking",
+        "verbosity", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "encoding_format", "dimensions",
+        "size", "quality", "style", "background", "moderation", "output_format", "output_compression", "voice", "speed",
+        "language", "timestamp_granularities", "file", "image", "mask", "images", "include", "truncation",
+        "input_type", "return_documents", "top_n", "max_tokens_per_doc", "rank_fields", "best_of", "echo",
+        "partial_images", "input_fidelity", "chunking_strategy", "cache_control", "safety_settings",
+    )
+)  # fmt: skip
+"""Members of requests that hold settings, ids and files, no prose."""
+
+
+def request_places(body: Body) -> Iterator[Text]:
+    """Every text of a request. What is no proper request has fewer; nothing is raised."""
+    for index, message in _items(body.get("messages")):
+        if isinstance(message, dict):
+            yield from _message(message, ("messages", index), "user")
+    for key in _PLAIN:
+        if key in body:
+            yield from _content(body[key], (key,), "user", "content")
+    for key in ("tools", "functions"):
+        if key in body:
+            yield from _described(body[key], (key,))
+    response_format = body.get("response_format")
+    if isinstance(response_format, dict):
+        yield from _described(response_format, ("response_format",))
+    for key, value in body.items():
+        if key not in _NO_TEXT and key not in _PLAIN:
+            yield from strings(value, (key,))
+
+
+def answer_places(body: Body) -> Iterator[Text]:
+    """Every text of an answer: of chats, completions, transcriptions, images (revised prompts) and rankings."""
+    for index, choice in _items(body.get("choices")):
+        if not isinstance(choice, dict):
+            continue
+        if isinstance(choice.get("text"), str):
+            yield Text(choice["text"], "assistant", "content", ("choices", index, "text"))
+        if isinstance(choice.get("message"), dict):
+            yield from _message(choice["message"], ("choices", index, "message"), "assistant")
+    if isinstance(body.get("text"), str):
+        yield Text(body["text"], "assistant", "content", ("text",))
+    for key, member in (("segments", "text"), ("data", "revised_prompt")):
+        for index, item in _items(body.get(key)):
+            if isinstance(item, dict) and isinstance(item.get(member), str):
+                yield Text(item[member], "assistant", "content", (key, index, member))
+    for index, result in _items(body.get("results")):
+        if isinstance(result, dict) and "document" in result:
+            yield from _content(result["document"], ("results", index, "document"), "assistant", "content")
+
+
+def has_unreadable(body: Body) -> bool:
+    """Whether a request has a prompt or an input in token ids: a text that nobody can read here."""
+    return any(_has_number(body.get(key)) for key in ("prompt", "input"))
+
+
+def images(body: Body) -> list[str]:
+    """The addresses (`https:` or `data:`) of all pictures in a request's messages."""
+    found = []
+    for _, message in _items(body.get("messages")):
+        for _, part in _items(message.get("content") if isinstance(message, dict) else None):
+            image = part.get("image_url") if isinstance(part, dict) else None
+            url = image.get("url") if isinstance(image, dict) else image
+            if isinstance(url, str):
+                found.append(url)
+    return found
+
+
+def replaced(body: Body, texts: Mapping[Path, str]) -> Body:
+    """The body with other texts in these places. What is not on the way to one of them is shared, not copied.
+
+    What else tells the old text goes: log-probabilities of a choice, single words of a transcription, spoken audio.
+    """
+    new = dict(body)
+    copied: set[int] = set()
+    for path, text in texts.items():
+        _put(new, path, text, copied)
+        if path[0] == "choices" and new["choices"][path[1]].get("logprobs") is not None:
+            _put(new, (*path[:2], "logprobs"), None, copied)
+        if path[-2:] == ("audio", "transcript"):
+            _put(new, (*path[:-1], "data"), "", copied)
+        if path[0] in ("text", "segments"):
+            new.pop("words", None)
+    return new
+
+
+def strings(value: Any, path: Path = ()) -> Iterator[Text]:
+    """Every string in a JSON value, in order, as texts that nobody knows more about; nesting costs no stack."""
+    stack: list[tuple[Any, Path]] = [(value, path)]
+    while stack:
+        item, at = stack.pop()
+        if isinstance(item, str):
+            yield Text(item, "user", "other", at)
+        elif isinstance(item, list):
+            stack.extend((each, (*at, index)) for index, each in reversed(list(enumerate(item))))
+        elif isinstance(item, dict):
+            stack.extend((each, (*at, key)) for key, each in reversed(item.items()))
+
+
+def _message(message: Body, path: Path, role: str) -> Iterator[Text]:
+    said = message.get("role")
+    role = said if isinstance(said, str) else role
+    kind: Kind = "tool_result" if role in ("tool", "function") else "content"
+    if "content" in message:
+        yield from _content(message["content"], (*path, "content"), role, kind)
+    for key in ("reasoning_content", "reasoning", "refusal"):
+        if isinstance(message.get(key), str):
+            yield Text(message[key], role, "content" if key == "refusal" else "reasoning", (*path, key))
+    for index, block in _items(message.get("thinking_blocks")):
+        if isinstance(block, dict) and isinstance(block.get("thinking"), str):
+            yield Text(block["thinking"], role, "reasoning", (*path, "thinking_blocks", index, "thinking"))
+    audio = message.get("audio")
+    if isinstance(audio, dict) and isinstance(audio.get("transcript"), str):
+        yield Text(audio["transcript"], role, "content", (*path, "audio", "transcript"))
+    for index, call in _items(message.get("tool_calls")):
+        for key, member in (("function", "arguments"), ("custom", "input")):
+            of = call.get(key) if isinstance(call, dict) else None
+            if isinstance(of, dict) and isinstance(of.get(member), str):
+                yield Text(of[member], role, "tool_call", (*path, "tool_calls", index, key, member))
+    function = message.get("function_call")
+    if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+        yield Text(function["arguments"], role, "tool_call", (*path, "function_call", "arguments"))
+
+
+_MEDIA = frozenset({"image_url", "input_audio", "file", "image", "video_url", "base64"})
+"""Types of parts, and of what is in them, that are no text."""
+_LABELS = frozenset({"type", "id", "cache_control", "media_type", "mime_type"})
+"""Members of parts that are no prose."""
+
+
+def _content(value: Any, path: Path, role: str, kind: Kind) -> Iterator[Text]:
+    """A string, parts, strings among parts, documents; nesting costs no stack."""
+    stack = [(value, path)]
+    while stack:
+        item, at = stack.pop()
+        if isinstance(item, str):
+            yield Text(item, role, kind, at)
+        elif isinstance(item, list):
+            stack.extend((each, (*at, index)) for index, each in reversed(list(enumerate(item))))
+        elif isinstance(item, dict) and not _is_media(item.get("type")):
+            stack.extend((each, (*at, key)) for key, each in reversed(item.items()) if key not in _LABELS)
+
+
+def _is_media(kind: Any) -> bool:
+    return isinstance(kind, str) and kind in _MEDIA
+
+
+def _described(value: Any, path: Path) -> Iterator[Text]:
+    """What tools and schemas say of themselves to the model."""
+    for found in strings(value, path):
+        if found.path[-1] == "description":
+            yield found._replace(kind="tool_definition")
+
+
+def _items(value: Any) -> Iterator[tuple[int, Any]]:
+    """The items of a list, if it is one; a body may hold anything that is JSON."""
+    return enumerate(value) if isinstance(value, list) else enumerate(())
+
+
+def _has_number(value: Any) -> bool:
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(item, int) or (isinstance(item, list) and _has_number(item)) for item in value[:1])
+
+
+def _put(new: Any, path: Path, value: Any, copied: set[int]) -> None:
+    """Set a value; every container on the way is copied, once: those of `copied` (and `new` itself) are ours."""
+    for step in path[:-1]:
+        child = new[step]
+        if id(child) not in copied:
+            child = dict(child) if isinstance(child, dict) else list(child)
+            copied.add(id(child))
+            new[step] = child
+        new = child
+    new[path[-1]] = value
