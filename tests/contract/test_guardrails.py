@@ -229,7 +229,7 @@ def test_a_guardrail_that_is_not_on_by_default(guarded, fake_upstream):
     assert guarded("pre_call", body=body, default_on=False).status == 200
     assert guarded("pre_call", body=body, default_on=False, guardrails=["words"]).status == 400
     assert guarded("pre_call", body=body, default_on=False, guardrails=[{"words": {}}]).status == 400
-    assert guarded("pre_call", body=body, default_on=False, guardrails=["other"]).status == 200
+    assert guarded("pre_call", body=body, default_on=False, guardrails=["other"]).status == 400
     # What is on by default cannot be switched off by a body.
     assert guarded("pre_call", body=body, guardrails=[], disable_global_guardrails=True).status == 400
 

@@ -219,7 +219,8 @@ def test_the_http_page_has_every_response_header():
 
 
 def test_the_http_page_has_every_body_member_of_the_gateway():
-    from tianji_core.gateway.body import OWN, REFUSED
+    from tianji_core.api.members import OWN
+    from tianji_core.gateway.body import REFUSED
 
     text = (DOCS / "reference/http.md").read_text()
     missing = sorted(member for member in OWN | REFUSED if f"`{member}`" not in text)

@@ -76,6 +76,26 @@ class AttemptRecord(NamedTuple):
     duration: float
 
 
+GuardrailStatus = Literal["success", "guardrail_flagged", "guardrail_intervened", "guardrail_failed_to_respond"]
+"""Nothing to object to · something was found and let pass · blocked or rewritten · no verdict."""
+
+
+class GuardrailRun(NamedTuple):
+    """One check of one guardrail. `started` is in Unix seconds, `duration` in seconds."""
+
+    name: str
+    plugin: str
+    stage: str
+    """pre_call, during_call, post_call or logging_only."""
+    status: GuardrailStatus
+    started: float
+    duration: float
+    found: Mapping[str, Any] = {}
+    """Of what was rewritten, how many of each kind; of what was blocked or flagged, what the guardrail says of it."""
+    error: str | None = None
+    """`Block`, or the class of what was raised; None where the call went on undisturbed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
     """Why a call failed; never holds a secret."""
@@ -116,6 +136,8 @@ class CallRecord:
     attempts: tuple[AttemptRecord, ...] = ()
     fallbacks: int = 0
     guardrails: tuple[str, ...] = ()
+    """The names of those that looked at it."""
+    guardrail_runs: tuple[GuardrailRun, ...] = ()
     request: Body | None = field(default=None, repr=False)
     response: Body | None = field(default=None, repr=False)
     error: ErrorRecord | None = None

@@ -106,7 +106,11 @@ class UnsupportedCapabilityError(BadRequestError):
 
 
 class GuardrailBlockedError(BadRequestError):
-    """A guardrail refused the call or its answer."""
+    """A guardrail refused the call or its answer. An `answer` is what the caller gets, as if the model had said it."""
+
+    def __init__(self, message: str, *, answer: str | None = None, **named: Any) -> None:
+        super().__init__(message, **named)
+        self.answer = answer
 
     @property
     def retryable(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from tianji_core.api.members import OWN
 from tianji_core.api.provider import Body
 
 Path = tuple[str | int, ...]
@@ -62,7 +63,7 @@ def request_places(body: Body) -> Iterator[Text]:
     if isinstance(response_format, dict):
         yield from _described(response_format, ("response_format",))
     for key, value in body.items():
-        if key not in _NO_TEXT and key not in _PLAIN:
+        if key not in _NO_TEXT and key not in _PLAIN and key not in OWN:
             yield from strings(value, (key,))
 
 

@@ -16,6 +16,7 @@ from tianji_core.api.errors import (
     PermissionDeniedError,
 )
 from tianji_core.api.http import Upload
+from tianji_core.api.members import OWN
 from tianji_core.api.provider import UPLOADS, Body, Operation
 from tianji_core.gateway.call import DEFAULT_OPTIONS, CallOptions
 from tianji_core.gateway.paths import Step, parse_path
@@ -57,54 +58,6 @@ REFUSED = frozenset(
 )
 """Members that would name a host, a credential or a deployment."""
 
-OWN = frozenset(
-    {
-        "additional_drop_params",
-        "allowed_openai_params",
-        "cache",
-        "caching",
-        "callbacks",
-        "content_policy_fallbacks",
-        "context_window_fallbacks",
-        "disable_fallbacks",
-        "disable_global_guardrails",
-        "drop_params",
-        "enable_tag_filtering",
-        "extra_body",
-        "extra_headers",
-        "failure_callback",
-        "fallbacks",
-        "guardrails",
-        "headers",
-        "include_fallback_errors",
-        "input_cost_per_token",
-        "litellm_call_id",
-        "litellm_metadata",
-        "litellm_session_id",
-        "litellm_trace_id",
-        "max_retries",
-        "metadata",
-        "mock_response",
-        "mock_testing_content_policy_fallbacks",
-        "mock_testing_context_fallbacks",
-        "mock_testing_fallbacks",
-        "mock_testing_rate_limit_error",
-        "model_info",
-        "no-log",
-        "num_retries",
-        "output_cost_per_token",
-        "policies",
-        "priority",
-        "prompt_id",
-        "prompt_variables",
-        "stream_timeout",
-        "success_callback",
-        "tags",
-        "timeout",
-    }
-)
-"""Members meant for the gateway: read by it or dropped, never sent on."""
-
 MAX_CLIENT_RETRIES = 10
 """A client that could ask for any number would decide how much load a failing vendor gets."""
 
@@ -133,6 +86,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "fallbacks": _LIST,
     "frequency_penalty": _NUMBER,
     "functions": _LIST,
+    "guardrail_config": _OBJECT,
     "guardrails": _LIST,
     "litellm_metadata": _OBJECT,
     "logit_bias": _OBJECT,
@@ -286,8 +240,7 @@ def read_options(body: Body) -> CallOptions:
         value = body.get(name)
         if value is not None and value <= 0:
             raise BadRequestError(f"{name} must be positive seconds.", param=name)
-    asked = body.get("guardrails") or ()
-    names = {g if isinstance(g, str) else next(iter(g), "") for g in asked if isinstance(g, (str, dict))}
+    names, given = _guardrails(body)
     return CallOptions(
         num_retries=num_retries,
         timeout=body.get("timeout"),
@@ -297,9 +250,30 @@ def read_options(body: Body) -> CallOptions:
         drop_params=body.get("drop_params") is True,
         dropped=_dropped(body),
         allowed_params=frozenset(n for n in body.get("allowed_openai_params") or () if isinstance(n, str)),
-        guardrails=frozenset(names),
+        guardrails=names,
+        guardrail_options=given or None,
         policies=_policies(body) if body.get("policies") else (),
     )
+
+
+def _guardrails(body: Body) -> tuple[frozenset[str], dict[str, Mapping[str, Any]]]:
+    """The guardrails that the body asks for, and what it gives them. Raises BadRequestError."""
+    names: set[str] = set()
+    given: dict[str, Mapping[str, Any]] = {}
+    for asked in body.get("guardrails") or ():
+        if isinstance(asked, dict) and len(asked) == 1:
+            [(name, options)] = asked.items()
+            extra = options.get("extra_body") if isinstance(options, dict) else None
+            if isinstance(extra, dict):
+                given[name] = extra
+            asked = name
+        if not isinstance(asked, str):
+            raise BadRequestError('guardrails must be names, or objects such as {"name": {}}.', param="guardrails")
+        names.add(asked)
+    config = body.get("guardrail_config")
+    if isinstance(config, dict):
+        given = {"": config, **{name: {**config, **options} for name, options in given.items()}}
+    return frozenset(names), given
 
 
 def _policies(body: Body) -> tuple[str, ...]:

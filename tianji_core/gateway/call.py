@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.api.call import ANONYMOUS, Principal
-from tianji_core.api.callback import AttemptRecord, CallKind, Cost, UsageSource
+from tianji_core.api.callback import AttemptRecord, CallKind, Cost, GuardrailRun, UsageSource
 from tianji_core.api.http import Headers
 from tianji_core.api.provider import Body, Operation
 
@@ -37,6 +37,8 @@ class CallOptions:
     """Places of the body to leave out, as `tianji_core.gateway.paths` reads them."""
     allowed_params: frozenset[str] = frozenset()
     guardrails: frozenset[str] = frozenset()
+    guardrail_options: Mapping[str, Mapping[str, Any]] | None = None
+    """What the request gives single guardrails, by their names; under "" what it gives all others."""
     policies: tuple[str, ...] = ()
     """Policies that the request asks for."""
 
@@ -115,6 +117,10 @@ class Call:
     prompt_tokens: int | None = None
     """The prompt's tokens, or more than it can have, where routing has looked."""
     guardrails: list[str] = field(default_factory=list)
+    """Those that have looked at it."""
+    guardrail_runs: tuple[GuardrailRun, ...] = ()
+    guardrail_memory: dict[str, dict[str, Any]] | None = None
+    """What guardrails keep for themselves until the call is over, by their names."""
     policies: Outcome | None = None
     """What the policies for this call come to; None before they are applied, and where there are none."""
     routed: str | None = None

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.callback import CallbackSettings
-from tianji_core.api.guardrail import Guardrail
 from tianji_core.api.http import Network
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
@@ -21,11 +20,12 @@ from tianji_core.discovery import PluginError, Registered, Registry, load_attrib
 from tianji_core.discovery.errors import closest
 from tianji_core.gateway.builtin import CustomAuth, MasterKey, register_builtins
 from tianji_core.gateway.compile_callbacks import CallbackBuilder
+from tianji_core.gateway.compile_guardrails import GuardrailBuilder
 from tianji_core.gateway.compile_router import RouterBuilder
 from tianji_core.gateway.compile_strategies import StrategyBuilder
 from tianji_core.gateway.database import named_database
 from tianji_core.gateway.deployments import DeploymentBuilder
-from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain
+from tianji_core.gateway.guardrails.asking import GatewayAsking
 from tianji_core.gateway.limits import Limits
 from tianji_core.gateway.named_redis import state_redis
 from tianji_core.gateway.network import GatewayNetwork
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 log = get_logger("tianji.start")
 
-STAGES = frozenset({"pre_call", "during_call", "post_call"})
 MEBIBYTE = 1024 * 1024
 
 
@@ -77,7 +76,6 @@ class Compiler:
         deployments = self._deployments(transport, network)
         self.passing = (transport, network, self._endpoints())
         self.vendors = self._vendors(transport, network)
-        guardrails = self._guardrails()
         recorder = CallbackBuilder(self)
         callbacks = recorder.dispatcher()
         auth = self._auth_backends()
@@ -87,6 +85,7 @@ class Compiler:
         aliases = {name: (a.model, a.hidden) for name, a in self.config.router_settings.model_group_alias.items()}
         strategies = StrategyBuilder(self).build(deployments)
         models = ModelTable(deployments, aliases, strategies.unions)
+        guardrails = GuardrailBuilder(self).chain(models, self._rows)
         policies = self._policies(models)
         self.database = self._database()
         self.state = self._state()
@@ -111,6 +110,7 @@ class Compiler:
             counts_tokens=not self.config.litellm_settings.disable_token_counter,
             max_response_bytes=int(self.config.general_settings.max_response_size_mb * MEBIBYTE),
         )
+        guardrails.connect(GatewayAsking(pipeline))
         return pipeline, auth, (transport, self.guarded)
 
     # -- the kinds of plugin -----------------------------------------------------------------------------------
@@ -176,30 +176,6 @@ class Compiler:
             found[deployment.id] = deployment
             self._rows.append((row, deployment))
         return list(found.values())
-
-    def _guardrails(self) -> GuardrailChain:
-        active: list[ActiveGuardrail] = []
-        for index, row in enumerate(self.config.guardrails):
-            params = row.litellm_params
-            path = ("guardrails", index, "litellm_params")
-            values = {"guardrail": params.guardrail, "default_on": params.default_on, **params.extra}
-            stages = [stage for stage in params.mode if stage in STAGES]
-            if not stages:
-                self.problem(
-                    (*path, "mode"), f"{', '.join(params.mode)} is known, not honoured yet", severity="warning"
-                )
-                continue
-            values["mode"] = stages
-            made = self.make("guardrail", params.guardrail, values, (*path, "guardrail"), inside=path)
-            if not isinstance(made, Guardrail):
-                continue
-            for stage in stages:
-                if stage not in made.stages:
-                    able = ", ".join(sorted(made.stages))
-                    self.problem((*path, "mode"), f"{params.guardrail} cannot run at {stage}", f"It can at: {able}.")
-            kept = frozenset(stage for stage in stages if stage in made.stages)
-            active.append(ActiveGuardrail(row.guardrail_name, made, kept, params.default_on))
-        return GuardrailChain(active)
 
     def _policies(self, models: ModelTable) -> Policies:
         rows = self.config.guardrails

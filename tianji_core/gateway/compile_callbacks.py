@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from tianji_core.api.callback import Callback
 from tianji_core.discovery import PluginError
+from tianji_core.gateway.compile_guardrails import is_guardrail
 from tianji_core.gateway.custom_logger import CustomLogger
 from tianji_core.gateway.recording import Recording
 from tianji_core.telemetry import CallbackDispatcher, Subscription
@@ -55,6 +56,8 @@ class CallbackBuilder:
         wanted: dict[str, tuple[KeyPath, set[str]]] = {}
         for key, outcomes in _LISTS:
             for index, name in enumerate(getattr(self._config.litellm_settings, key)):
+                if key == "callbacks" and is_guardrail(name):
+                    continue
                 _, known = wanted.setdefault(name, (("litellm_settings", key, index), set()))
                 known |= outcomes
         found = [self._subscription(name, path, outcomes) for name, (path, outcomes) in wanted.items()]

@@ -63,9 +63,15 @@ class Answer(dict[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return _answer(self[name])
+            value = self[name]
         except KeyError:
             raise AttributeError(name) from None
+        if isinstance(value, (dict, list)) and not isinstance(value, Answer):
+            value = self[name] = _answer(value)  # what is changed in it stays changed
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
 
     def model_dump(self, **_options: Any) -> dict[str, Any]:
         """The answer as a plain mapping."""
@@ -76,7 +82,7 @@ class Answer(dict[str, Any]):
 
 def _answer(value: Any) -> Any:
     if isinstance(value, dict):
-        return Answer(value)
+        return value if isinstance(value, Answer) else Answer(value)
     return [_answer(each) for each in value] if isinstance(value, list) else value
 
 

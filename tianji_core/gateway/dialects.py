@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from tianji_core.api.errors import BadRequestError, GatewayError
+from tianji_core.api.members import OWN
 from tianji_core.api.provider import Body
-from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.native import native_body
 from tianji_core.gateway.pipeline import Pipeline

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from tianji_core.api.errors import APIConnectionError, BadGatewayError, GatewayError
+from tianji_core.api.errors import APIConnectionError, BadGatewayError, BadRequestError, GatewayError
 from tianji_core.api.http import UpstreamReply, UpstreamRequest
+from tianji_core.api.members import OWN
 from tianji_core.api.provider import PATH_DIALECTS, Body, ModelRequest, Provider, StreamDecoder, Unwrapper
 from tianji_core.gateway.attempt import Attempt
-from tianji_core.gateway.body import OWN
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.heavy import in_thread
 from tianji_core.gateway.paths import without
@@ -44,6 +44,16 @@ def speaks_natively(call: Call, deployment: Deployment, model: str) -> bool:
         return call.native is not None
     surface.check_sayable(call.asked or {})
     return False
+
+
+def can_be_said(call: Call) -> bool:
+    """Whether a request in a dialect can be told in the normal form too, with nothing lost that matters."""
+    try:
+        if call.surface is not None:
+            call.surface.check_sayable(call.asked or {})
+    except BadRequestError:
+        return False
+    return True
 
 
 def native_request(call: Call, deployment: Deployment, model: str) -> ModelRequest:

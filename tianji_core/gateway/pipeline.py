@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import orjson
-
 from tianji_core.accounting import believable
 from tianji_core.api.errors import (
     ClientClosedError,
     GatewayError,
+    GuardrailBlockedError,
     InternalServerError,
 )
 from tianji_core.gateway.attempt import Attempt
@@ -21,23 +20,35 @@ from tianji_core.gateway.call import Call
 from tianji_core.gateway.costs import check_priced, settle_cost
 from tianji_core.gateway.deployment_limits import Budgets
 from tianji_core.gateway.guardrails import GuardrailChain
+from tianji_core.gateway.guardrails.active import StreamMode, Window
+from tianji_core.gateway.guardrails.streams import (
+    EndStream,
+    WindowStream,
+    answer_of,
+    held,
+    held_text,
+    is_readable,
+    said,
+)
 from tianji_core.gateway.limits import Limits, Reservation
-from tianji_core.gateway.native import NativeAttempt, speaks_natively
+from tianji_core.gateway.native import NativeAttempt, can_be_said, speaks_natively
 from tianji_core.gateway.policies import Policies
 from tianji_core.gateway.recording import Recording
-from tianji_core.gateway.reply import HeldStream, Reply, StreamReply
+from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.router import Router
 from tianji_core.routing import Deployment, ModelTable, Stats, Target
 from tianji_core.telemetry import CallbackDispatcher, get_logger
 from tianji_core.telemetry.logs import CALL_ID
-from tianji_core.translate.chunks import merge_chunks, split_response
-from tianji_core.wire.sse import DONE_EVENT, encode_event
+from tianji_core.translate.chunks import merge_chunks
 
 if TYPE_CHECKING:
     from tianji_core.gateway.cache import ResponseCache
 
 log = get_logger("tianji.calls")
 
+
+ANSWERED = frozenset({"chat", "completions"})
+"""Operations in which a guardrail may speak in the model's stead."""
 
 _NAMES_MODEL = frozenset({"chat", "completions", "embeddings"})
 """Operations whose answers name the model that the client asked for."""
@@ -73,7 +84,9 @@ class Pipeline:
         try:
             if self.policies.current is not None or call.options.policies:
                 self.policies.apply(call, self.models)
-            if self.guardrails.pre_call:
+            if self.guardrails.all or call.options.guardrails:
+                self.guardrails.ask_for(call, call.routed or call.model)
+                self.guardrails.check_names(call)
                 await self.guardrails.before(call)
             if call.kept is not None:
                 await call.kept.find(call)
@@ -84,12 +97,12 @@ class Pipeline:
             reply = await (self.guardrails.during(call, answer) if self.guardrails.during_call else answer)
             if isinstance(reply, StreamReply):
                 return await self._opened(call, reply, reservation)
-            if self.guardrails.post_call and reply.binary is None:
-                judged = await self.guardrails.after(call, reply.body)
-                if judged is not reply.body:
-                    reply.body, reply.native = judged, None
+            if self.guardrails.post_call:
+                await self._judge(call, reply)
             call.response = reply.body
         except GatewayError as error:
+            if isinstance(error, GuardrailBlockedError) and error.answer is not None and call.operation in ANSWERED:
+                return self._answered(call, error.answer, reservation)
             self._finish(call, error, reservation)
             raise
         except asyncio.CancelledError:
@@ -106,7 +119,7 @@ class Pipeline:
 
     def watches(self, call: Call) -> bool:
         """Whether a guardrail has to see this call or a policy changes it: then `run` is the only way to a vendor."""
-        return self.policies.changes(call, self.models) or any(g.applies(call) for g in self.guardrails.all)
+        return self.policies.changes(call, self.models) or bool(self.guardrails.stages(call))
 
     def police_relayed(self, call: Call) -> None:
         """Apply policies to what a vendor keeps for a caller, which goes there as it is. Raises GatewayError."""
@@ -134,9 +147,12 @@ class Pipeline:
         if self.needs_prices:
             check_priced(call, deployment, model)
         native = call.surface is not None and speaks_natively(call, deployment, model)
+        mode = self.guardrails.stream_mode(call) if self.guardrails.post_call else None
+        if native and call.stream and mode is not None and mode[0] == "window":
+            native = not can_be_said(call)  # parts are judged in the normal form: it has to be the one that goes out
         keep = (call.stream or native) and (
             self.recording.keeps_answer(call, self.callbacks)
-            or (bool(self.guardrails.post_call) and self.guardrails.watches_answers(call))
+            or mode is not None
             or (native and call.storing is not None)
         )
         attempt = (NativeAttempt if native else Attempt)(
@@ -159,10 +175,9 @@ class Pipeline:
 
     async def _opened(self, call: Call, reply: StreamReply, reservation: Reservation) -> StreamReply:
         """A stream that has begun: held back for the guardrails where they want to see it, else on its way."""
-        if reply.content_type is None and self.guardrails.post_call and self.guardrails.watches_answers(call):
-            held = await self._judged(call, reply)
-            self._finish(call, None, reservation)
-            return held
+        mode = self.guardrails.stream_mode(call) if self.guardrails.post_call else None
+        if mode is not None and is_readable(reply):
+            return await self._guarded(call, reply, reservation, *mode)
         if call.operation == "speech" and reply.content_type is not None:
             settle_cost(call, answered=True)  # it goes by the text, which is known: header fields may tell it
         noted = reply.on_end
@@ -180,23 +195,49 @@ class Pipeline:
         reply.on_end = ended
         return reply
 
-    async def _judged(self, call: Call, reply: StreamReply) -> StreamReply:
-        """Read the whole stream, have it judged, and only then let it out."""
-        try:
-            pieces = [piece async for piece in reply]
-        except BaseException:
-            await reply.aclose(ClientClosedError("The client closed the request."))
-            raise
-        answer = merge_chunks(reply.transform.kept())
-        judged = await self.guardrails.after(call, answer)
-        if judged is not answer:
-            chunks = split_response(judged)
-            pieces = [encode_event(orjson.dumps(chunk)) for chunk in chunks if chunk["choices"] or call.wants_usage]
-            pieces.append(DONE_EVENT)
-        call.response = judged
-        held = HeldStream(call, pieces)
-        held.native = reply.native and judged is answer
-        return held
+    async def _guarded(
+        self, call: Call, reply: StreamReply, reservation: Reservation, mode: StreamMode, window: Window
+    ) -> StreamReply:
+        """A stream that guardrails judge: as a whole before any of it goes out, in parts, or at its end."""
+        judge = partial(self.guardrails.after, call)
+        if reply.content_type is not None:
+            found: StreamReply = await held_text(call, reply, judge, self.max_response_bytes)
+        elif mode == "buffer" or (mode == "window" and reply.native):
+            found = await held(call, reply, judge, self.max_response_bytes)
+        else:
+            return self._on_its_way(call, reply, reservation, mode, window)
+        self._finish(call, None, reservation)
+        return found
+
+    def _on_its_way(
+        self, call: Call, reply: StreamReply, reservation: Reservation, mode: StreamMode, window: Window
+    ) -> StreamReply:
+        judge = partial(self.guardrails.after, call)
+
+        def ended(stream: StreamReply, error: GatewayError | None) -> None:
+            self._finish(call, error, reservation)
+
+        if mode == "end":
+            return EndStream(call, reply, judge, ended)
+        found = WindowStream(call, reply, judge, ended, window)
+        if self.recording.keeps_answer(call, self.callbacks):
+            found.keep()
+        return found
+
+    async def _judge(self, call: Call, reply: Reply) -> None:
+        """Judge a whole answer; a rewrite takes its place. Raises GatewayError."""
+        if reply.binary is not None:
+            reply.binary = await self.guardrails.after_text(call, reply.binary)
+            return
+        judged = await self.guardrails.after(call, reply.body, reply.native)
+        if judged is not reply.body:
+            reply.body, reply.native = judged, None
+
+    def _answered(self, call: Call, text: str, reservation: Reservation) -> Reply | StreamReply:
+        """What a guardrail says in the model's stead."""
+        call.response = answer = answer_of(call, text)
+        self._finish(call, None, reservation)
+        return said(call, answer) if call.stream else Reply(answer)
 
     def end(self, call: Call, error: GatewayError | None, reservation: Reservation) -> None:
         """The end of a call that did not come by `run`: one that was passed through."""
@@ -217,4 +258,5 @@ class Pipeline:
         reservation.settle()
         if call.storing is not None:
             call.storing.finish(call, error)
-        self.recording.write(call, error, self.callbacks)
+        masks = self.guardrails.logging_only and bool(self.guardrails.of(call).logging)
+        self.recording.write(call, error, self.callbacks, self.guardrails.written_down if masks else None)

@@ -264,7 +264,7 @@ class Sessions(Pipeline):
     def _check(self, call: Call) -> None:
         """Raises GatewayError for a session that somebody would have to look into."""
         self.policies.apply(call, self.models)
-        if any(guardrail.applies(call) for guardrail in self.guardrails.all):
+        if self.guardrails.stages(call):
             raise BadRequestError("Guardrails watch over this gateway, and realtime sessions are none they can read.")
         if call.policies is not None and call.policies.changes_body and not self.unguarded:
             raise BadRequestError("A policy sets parameters of this call, and those of realtime sessions are not seen.")
@@ -281,5 +281,5 @@ def sessions(pipeline: Pipeline, *, unguarded: bool = False) -> Sessions:
     """What opens sessions with the parts of a pipeline; `unguarded` leaves its guardrails out."""
     parts = {field.name: getattr(pipeline, field.name) for field in fields(pipeline)}
     if unguarded:
-        parts["guardrails"] = GuardrailChain(())
+        parts["guardrails"] = GuardrailChain()
     return Sessions(**parts, unguarded=unguarded)

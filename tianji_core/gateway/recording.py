@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tianji_core.api.call import Principal
+from tianji_core.api.callback import CallRecord
 from tianji_core.api.errors import GatewayError
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.records import make_record
@@ -18,6 +19,8 @@ _SWITCH_OFF = b"x-litellm-disable-callbacks"
 _NONE: frozenset[str] = frozenset()
 _TRUE = frozenset({b"true", b"1", b"yes"})
 _TYPES = {"success": (True, False), "failure": (False, True), "success_and_failure": (True, True)}
+Mask = Callable[[Call, CallRecord], Coroutine[Any, Any, CallRecord]]
+"""Makes of a call's record what callbacks may see."""
 MOST_OWN = 8
 """Callbacks that one key may name."""
 
@@ -37,8 +40,10 @@ class Recording:
         """Whether somebody will want to see a streamed answer as a whole."""
         return self.content and (callbacks.wants_content or bool(own_callbacks(call.principal)))
 
-    def write(self, call: Call, error: GatewayError | None, callbacks: CallbackDispatcher) -> None:
-        """Tell the callbacks of a call that is over."""
+    def write(
+        self, call: Call, error: GatewayError | None, callbacks: CallbackDispatcher, mask: Mask | None = None
+    ) -> None:
+        """Tell the callbacks of a call that is over, once `mask` has made of its record what they may see."""
         principal = call.principal
         own = own_callbacks(principal) if principal.metadata else ()
         if not callbacks.active and not own:
@@ -50,7 +55,11 @@ class Recording:
         record = make_record(
             call, error, content=content, caller=self.caller, header_prefixes=callbacks.header_prefixes
         )
-        callbacks.put(record, self._switched_off(call), own)
+        switched_off = self._switched_off(call)
+        if mask is None or (record.request is None and record.response is None):
+            callbacks.put(record, switched_off, own)
+        else:
+            callbacks.put_later(record, mask(call, record), switched_off, own)
 
     def _switched_off(self, call: Call) -> frozenset[str]:
         """The names of callbacks that are not told, in lower case."""

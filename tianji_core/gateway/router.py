@@ -107,7 +107,8 @@ class Router:
             self.stats.fallbacks += 1
             call.body = body
             try:
-                if not fallback.overrides and not turn.is_new:
+                unjudged = tries.guardrails.ask_for(call, turn.model)
+                if not fallback.overrides and not turn.is_new and not unjudged:
                     return await self._try_group(call, turn.model, tries, asked, tried)
                 # Nobody has judged this body yet, or not all who have to.
                 if fallback.overrides:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tianji_core.api.errors import UnsupportedCapabilityError, UnsupportedParamsError
+from tianji_core.api.members import OWN
 from tianji_core.api.provider import Body, ModelRequest, Operation, Provider
-from tianji_core.gateway.body import OWN, REQUIRED
+from tianji_core.gateway.body import REQUIRED
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.paths import without
 from tianji_core.routing import Deployment

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any
 
 from tianji_core.api.callback import CallRecord, GatewayEvent
 from tianji_core.telemetry.delivery import Delivery, Subscription
+from tianji_core.telemetry.logs import get_logger
 from tianji_core.telemetry.own import Make, OwnCallback, OwnCallbacks
 
+MOST_MASKING = 5000
+"""Records that may wait for what is to be masked in them."""
 CLOSE_DEADLINE = 10.0
 """Seconds for the queues to empty, and then for each callback to close, at shutdown."""
+
+
+log = get_logger("tianji.callbacks")
 
 
 class CallbackDispatcher:
@@ -27,6 +35,7 @@ class CallbackDispatcher:
         """Header fields of requests that some callback wants to see."""
         self.own = OwnCallbacks(make)
         """Those of single keys."""
+        self._masking: set[asyncio.Future[CallRecord]] = set()
         self._listening = tuple(d for d in self.deliveries if d.subscription.callback.event_kinds)
 
     @property
@@ -62,6 +71,31 @@ class CallbackDispatcher:
         for each in own:
             self.own.put(each, record)
 
+    def put_later(
+        self,
+        record: CallRecord,
+        masked: Coroutine[Any, Any, CallRecord],
+        without: frozenset[str] = frozenset(),
+        own: Sequence[OwnCallback] = (),
+    ) -> None:
+        """Hand over what `masked` makes of a record, once it is made; without any content, if it cannot be."""
+        bare = replace(record, request=None, response=None)
+        if len(self._masking) >= MOST_MASKING:
+            masked.close()
+            self.put(bare, without, own)
+            return
+
+        def put(done: asyncio.Future[CallRecord]) -> None:
+            self._masking.discard(done)
+            failed = done.cancelled() or done.exception() is not None
+            if failed:
+                log.warning("a record could not be masked, its content is left out", call_id=record.id)
+            self.put(bare if failed else done.result(), without, own)
+
+        task = asyncio.ensure_future(masked)
+        self._masking.add(task)
+        task.add_done_callback(put)
+
     def tell(self, event: GatewayEvent) -> None:
         """Hand over an event to those who want to know of its kind; never waits."""
         for delivery in self._listening:
@@ -71,5 +105,10 @@ class CallbackDispatcher:
 
     async def aclose(self) -> None:
         """Deliver what is queued, within a deadline, and close the callbacks."""
+        if self._masking:
+            _, late = await asyncio.wait(self._masking, timeout=CLOSE_DEADLINE)
+            for task in late:
+                task.cancel()
+            await asyncio.sleep(0)
         deliveries = (delivery.aclose(CLOSE_DEADLINE) for delivery in self.deliveries)
         await asyncio.gather(*deliveries, self.own.aclose(CLOSE_DEADLINE))

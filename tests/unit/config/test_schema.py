@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tianji_core.config import Loaded, Report, load_mapping
+from tianji_core.config import ConfigError, Loaded, Report, load_mapping
 from tianji_core.config.schema import Config, keys_of
 
 Loads = Callable[..., Loaded]
@@ -178,11 +178,22 @@ def test_values_that_are_half_honoured_are_told() -> None:
     assert loaded.config.model_list[0].litellm_params.organization == "a"
     assert [problem.kind for problem in loaded.report] == ["not-honoured"]
     assert [problem.kind for problem in row(api_base="https://a", base_url="https://b").report] == ["conflict"]
-    mode = {"tags": {"x": "post_call"}, "default": ["pre_call"]}
-    guardrail = {"guardrail_name": "g", "litellm_params": {"guardrail": "x", "mode": mode}}
-    loaded = load_mapping({"guardrails": [guardrail]})
-    assert loaded.config.guardrails[0].litellm_params.mode == ["post_call", "pre_call"]
-    assert [problem.key_path for problem in loaded.report] == ["guardrails[0].litellm_params.mode"]
+
+
+def test_stages_of_a_guardrail() -> None:
+    def params(mode: Any) -> Any:
+        guardrail = {"guardrail_name": "g", "litellm_params": {"guardrail": "x", "mode": mode}}
+        return load_mapping({"guardrails": [guardrail]}).config.guardrails[0].litellm_params
+
+    assert (params("post_call").stages, params("post_call").tagged) == (["post_call"], {})
+    assert params(["pre_call", "post_call"]).stages == ["pre_call", "post_call"]
+    by_tag = params({"tags": {"x": "post_call", "y": ["pre_call", "logging_only"]}, "default": "during_call"})
+    assert by_tag.stages == ["during_call"]
+    assert by_tag.tagged == {"x": ["post_call"], "y": ["pre_call", "logging_only"]}
+    assert params({"tags": {"x": "post_call"}}).stages == []
+    for wrong in ("before", [], {"tags": ["x"]}, {"tags": {"x": "never"}}, {"other": "pre_call"}):
+        with pytest.raises(ConfigError):
+            params(wrong)
 
 
 def test_a_guardrail_keeps_its_own_settings() -> None:

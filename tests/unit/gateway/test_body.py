@@ -114,14 +114,19 @@ def test_options():
             "fallbacks": ["a", {"model": "b"}],
             "disable_fallbacks": True,
             "drop_params": True,
-            "guardrails": ["g", {"h": {}}, 5, {}],
+            "guardrails": ["g", {"h": {"extra_body": {"a": 1}}}],
+            "guardrail_config": {"language": "de"},
         }
     )
     assert (options.num_retries, options.timeout, options.stream_timeout) == (3, 1, 2.5)
     assert options.fallbacks == ("a", {"model": "b"})
     assert options.disable_fallbacks
     assert options.drop_params
-    assert {"g", "h"} <= options.guardrails
+    assert options.guardrails == {"g", "h"}
+    assert options.guardrail_options == {"": {"language": "de"}, "h": {"language": "de", "a": 1}}
+    for wrong in ([5], [{}], [{"a": {}, "b": {}}]):
+        with pytest.raises(BadRequestError):
+            read_options({**CHAT, "guardrails": wrong})
     assert read_options({**CHAT, "drop_params": "yes", "disable_fallbacks": 1}) == DEFAULT_OPTIONS
     for name, value in (("num_retries", -1), ("timeout", 0), ("timeout", -1.5), ("stream_timeout", 0)):
         with pytest.raises(BadRequestError) as raised:

@@ -53,6 +53,9 @@ class LitellmSettings(Block):
         False, "Ask OpenAI by chat, not by the Responses API, for callers of /v1/messages.", usage="C"
     )
     callbacks: Names = key([], "Called after every call, whatever its end.")
+    prompt_injection_params: AnyMap = key(
+        {}, "Settings of the callback `detect_prompt_injection`, which is a guardrail.", usage="C"
+    )
     success_callback: Names = key([], "Called after calls that were answered.")
     failure_callback: Names = key([], "Called after calls that failed.")
     num_retries: Whole | None = key(None, "Further tries, where router_settings says nothing.")

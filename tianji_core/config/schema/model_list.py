@@ -114,6 +114,7 @@ class LitellmParams(Block):
     max_budget: Number | None = key(None, "Dollars it may cost within budget_duration.", usage="B")
     budget_duration: Text | None = key(None, "Time span of max_budget: 30s, 10m, 12h, 1d, 1mo.", usage="B")
     tags: Names = key([], "Tags that callers reach it by.", usage="B")
+    guardrails: Names = key([], "Guardrails that look at the calls of this model, beside those always on.", usage="C")
     connect_timeout: Seconds | None = key(None, "Time to connect.", usage="ours", default_text="router_settings")
     first_byte_timeout: Seconds | None = key(
         None, "Time until the answer begins.", usage="ours", default_text="router_settings"

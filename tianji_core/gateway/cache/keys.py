@@ -10,7 +10,7 @@ import orjson
 
 from tianji_core.api.call import Principal
 from tianji_core.api.http import Upload
-from tianji_core.gateway.body import OWN
+from tianji_core.api.members import OWN
 from tianji_core.gateway.call import Call
 
 SharedBy = Literal["user", "team", "organization", "all"]

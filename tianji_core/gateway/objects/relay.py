@@ -20,15 +20,16 @@ from tianji_core.api.errors import (
     GuardrailBlockedError,
     NotFoundError,
 )
+from tianji_core.api.members import OWN
 from tianji_core.api.pass_through import PassThrough
-from tianji_core.gateway.body import OWN, REFUSED, refused_members
+from tianji_core.gateway.body import REFUSED, refused_members
+from tianji_core.gateway.guardrails.foreign import as_answer, as_request
 from tianji_core.gateway.objects import vendors
 from tianji_core.gateway.objects.begun import Begun, begin
 from tianji_core.gateway.objects.inward import Inward
 from tianji_core.gateway.objects.kinds import FILE, KINDS, ids_in, with_ids
 from tianji_core.gateway.objects.targets import Chosen, check_model, same_account
 from tianji_core.gateway.objects.things import Things
-from tianji_core.gateway.pass_through.judging import as_answer, as_request
 from tianji_core.gateway.reply import transport_failure
 from tianji_core.store.objects import StoredObject
 from tianji_core.transport import TransportError, UpstreamResponse

@@ -24,9 +24,9 @@ from tianji_core.api.errors import (
 from tianji_core.api.pass_through import Meter, PassThrough
 from tianji_core.api.provider import Operation
 from tianji_core.gateway.call import Call
+from tianji_core.gateway.guardrails.foreign import as_answer, as_request
 from tianji_core.gateway.pass_through.conceal import Concealer
 from tianji_core.gateway.pass_through.headers import RawHeader, to_client
-from tianji_core.gateway.pass_through.judging import as_answer, as_request
 from tianji_core.gateway.pass_through.policed import police
 from tianji_core.gateway.pass_through.table import Place
 from tianji_core.gateway.pipeline import Pipeline

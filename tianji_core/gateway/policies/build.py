@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zoneinfo import ZoneInfoNotFoundError
 
+from tianji_core.api.members import OWN
 from tianji_core.config.report import Severity
 from tianji_core.config.schema import policies as schema
 from tianji_core.discovery.errors import closest
-from tianji_core.gateway.body import OWN, REFUSED, REQUIRED, TYPES
+from tianji_core.gateway.body import REFUSED, REQUIRED, TYPES
 from tianji_core.gateway.policies.conditions import Condition, HasTag, HasValue, IsTime, Moving
 from tianji_core.gateway.policies.patterns import STAR, Pattern, Patterns, by_weight
 from tianji_core.gateway.policies.rules import Attachment, Part, Policy, Source

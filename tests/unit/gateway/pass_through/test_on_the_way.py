@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tianji_core.api.http import Headers
 from tianji_core.api.pass_through import Named, PassThrough, models_in
+from tianji_core.gateway.guardrails.foreign import texts
 from tianji_core.gateway.pass_through.conceal import Concealer
 from tianji_core.gateway.pass_through.headers import all_harmless, to_client, to_vendor
-from tianji_core.gateway.pass_through.judging import texts
 
 PRIVATE = """
 authorization x-api-key api-key x-my-token my-secret-header cookie session x-session-id x-auth x-authentication

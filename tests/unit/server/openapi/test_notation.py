@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tianji_core.gateway.body import OWN, TYPES
+from tianji_core.api.members import OWN
+from tianji_core.gateway.body import TYPES
 from tianji_core.server.openapi.document import named_types, openapi
 from tianji_core.server.openapi.notation import NotationError, parse_type, parse_types
 from tianji_core.server.permissions import Doc, Permission, route

@@ -1,0 +1,52 @@
+"""Members of request bodies that are meant for the gateway."""
+
+from __future__ import annotations
+
+OWN = frozenset(
+    {
+        "additional_drop_params",
+        "allowed_openai_params",
+        "cache",
+        "caching",
+        "callbacks",
+        "content_policy_fallbacks",
+        "context_window_fallbacks",
+        "disable_fallbacks",
+        "disable_global_guardrails",
+        "drop_params",
+        "enable_tag_filtering",
+        "extra_body",
+        "extra_headers",
+        "failure_callback",
+        "fallbacks",
+        "guardrail_config",
+        "guardrails",
+        "headers",
+        "include_fallback_errors",
+        "input_cost_per_token",
+        "litellm_call_id",
+        "litellm_metadata",
+        "litellm_session_id",
+        "litellm_trace_id",
+        "max_retries",
+        "metadata",
+        "mock_response",
+        "mock_testing_content_policy_fallbacks",
+        "mock_testing_context_fallbacks",
+        "mock_testing_fallbacks",
+        "mock_testing_rate_limit_error",
+        "model_info",
+        "no-log",
+        "num_retries",
+        "output_cost_per_token",
+        "policies",
+        "priority",
+        "prompt_id",
+        "prompt_variables",
+        "stream_timeout",
+        "success_callback",
+        "tags",
+        "timeout",
+    }
+)
+"""Members meant for the gateway: read by it or dropped, never sent on."""
