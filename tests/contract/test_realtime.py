@@ -67,42 +67,6 @@ def ask(serving, row):
     return run
 
 
-GUARD = """
-    from tianji_core.api.guardrail import Allow, Guardrail
-
-    class Guard(Guardrail):
-        def __init__(self, settings):
-            pass
-
-        async def check(self, stage, payload):
-            return Allow()
-"""
-
-
-def guarded(config_beside, row, default_on, **general):
-    entry = {"guardrail": "guard.Guard", "mode": "pre_call", "default_on": default_on}
-    config = {
-        "model_list": [row("http://127.0.0.1:1/v1", "m", num_retries=0)],
-        "guardrails": [{"guardrail_name": "g", "litellm_params": entry}],
-        "general_settings": general,
-    }
-    return config_beside(config, guard=GUARD)
-
-
-@pytest.mark.parametrize(
-    ("default_on", "general", "status"),
-    [(True, {}, 400), (False, {}, 500), (True, {"realtime_without_guardrails": True}, 500)],
-)
-def test_where_a_guardrail_is_always_on_no_session_is_opened(serving, row, config_beside, default_on, general, status):
-    async def main():
-        async with serving(guarded(config_beside, row, default_on, **general)) as client:
-            return await Socket(client.app, "/v1/realtime", "model=m", {}).refusal()
-
-    found, _, error = asyncio.run(main())
-    assert found == status, error
-    assert ("Guardrails" in error["message"]) == (status == 400)
-
-
 def test_a_vendor_that_cannot_be_reached(ask):
     status, fields, error = ask()
     assert (status, error["message"]) == (500, "Connection error.")

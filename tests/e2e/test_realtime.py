@@ -91,7 +91,15 @@ class Running:
         return records[0]
 
 
-def start(vendor: RealtimeVendor, kind: str, folder: Path, **general: Any) -> Running:
+def start(
+    vendor: RealtimeVendor,
+    kind: str,
+    folder: Path,
+    *,
+    files: dict[str, str] | None = None,
+    more: dict[str, Any] | None = None,
+    **general: Any,
+) -> Running:
     params = {"model": "openai/gpt-realtime", "api_base": vendor.base, "api_key": "sk-vendor-secret"}
     azure = {"model": "azure/dep", "api_base": vendor.base.removesuffix("/v1"), "api_key": "sk-azure-secret"}
     config = {
@@ -112,7 +120,10 @@ def start(vendor: RealtimeVendor, kind: str, folder: Path, **general: Any) -> Ru
             "fallbacks": [{"dead": ["rt"]}],
         },
     }
+    config.update(more or {})
     folder.mkdir(parents=True, exist_ok=True)
+    for name, text in (files or {}).items():
+        (folder / name).write_text(text)
     (folder / "config.yaml").write_text(json.dumps(config))
     (folder / "recorder.py").write_text(RECORDER)
     server = ServerProcess(
@@ -665,3 +676,42 @@ def test_openais_client_of_the_beta(sdk, running):
     sessions = len(running.vendor.sessions)
     asyncio.run(main())
     assert running.vendor.session(sessions + 1).headers["openai-beta"] == "realtime=v1"
+
+
+GUARD = """
+from tianji_core.api.guardrail import ALLOW, Block, Guardrail
+
+class Guard(Guardrail):
+    stages = frozenset({"pre_call", "post_call"})
+
+    def __init__(self, settings):
+        pass
+
+    async def check(self, stage, payload):
+        return Block("No bad words.") if any("bad" in text for text in payload.texts()) else ALLOW
+"""
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_guardrails_look_at_what_is_said(own, tmp_path, guarded):
+    entry = {"guardrail": "guard.Guard", "mode": ["pre_call", "post_call"], "default_on": True}
+    running = own(
+        files={"guard.py": GUARD},
+        more={"guardrails": [{"guardrail_name": "g", "litellm_params": entry}]},
+        realtime_without_guardrails=not guarded,
+    )
+    client, seen = running.session()
+    item = {"type": "conversation.item.create", "event_id": "e7", "item": {"role": "user", "content": "bad"}}
+    client.send(json.dumps(item))
+    told = json.loads(client.recv(5))
+    if guarded:
+        assert told["type"] == "error"
+        assert told["error"]["event_id"] == "e7"
+        assert seen.got == 0
+        good = {**item, "item": {"role": "user", "content": "good"}}
+        client.send(json.dumps(good))
+        assert json.loads(client.recv(5)) == good
+    else:
+        assert told == item
+    client.close()
+    assert running.record()["outcome"] == "success"

@@ -13,13 +13,20 @@ from dataclasses import dataclass, fields
 from typing import Protocol
 
 from tianji_core.accounting.sessions import SessionUsage
-from tianji_core.api.errors import BadGatewayError, BadRequestError, GatewayError, UnsupportedCapabilityError
+from tianji_core.api.errors import (
+    BadGatewayError,
+    BadRequestError,
+    GatewayError,
+    GuardrailBlockedError,
+    UnsupportedCapabilityError,
+)
 from tianji_core.api.http import UpstreamReply
 from tianji_core.api.provider import ModelRequest
 from tianji_core.gateway.attempt import Attempt
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
 from tianji_core.gateway.pipeline import Pipeline
+from tianji_core.gateway.realtime_guard import SessionGuard
 from tianji_core.gateway.reply import Reply, StreamReply, transport_failure
 from tianji_core.routing import Deployment, Stats, Target
 from tianji_core.transport import TransportError
@@ -64,9 +71,12 @@ class Session(StreamReply):
 
     def __init__(self, call: Call, socket: WebSocket) -> None:
         self.on_end = None
+        self.guard: SessionGuard | None = None
+        """Judges what is said, if somebody has to."""
         self._call = call
         self._socket = socket
         self._usage = SessionUsage(transcribes=call.body.get("intent") == "transcription")
+        self._speaking = asyncio.Lock()
         self._over = False
         self._moved = 0.0
 
@@ -101,8 +111,16 @@ class Session(StreamReply):
 
     async def say(self, message: Message) -> None:
         """Tell the vendor something before the client does. Raises GatewayError; then the session is over."""
+        onwards = [message]
+        if self.guard is not None:
+            onwards, told = await self.guard.up(message)
+            if told:
+                refused = GuardrailBlockedError("A guardrail refuses what this session is to begin with.")
+                await self.aclose(refused, quick=True)
+                raise refused
         try:
-            await self._socket.send(message)
+            for each in onwards:
+                await self._socket.send(each)
         except TransportError as failure:
             error = transport_failure(failure)
             await self.aclose(error, quick=True)
@@ -116,22 +134,35 @@ class Session(StreamReply):
     # -- both ways -------------------------------------------------------------------------------------------------
 
     async def _upwards(self, client: ClientSocket) -> None:
-        receive, send = client.receive, self._socket.send
+        receive, send, guard = client.receive, self._socket.send, self.guard
         clock = asyncio.get_running_loop().time
         while True:
             message = await receive()
             self._moved = clock()
-            await send(message)
+            if guard is None:
+                await send(message)
+                continue
+            onwards, back = await guard.up(message)
+            for each in onwards:
+                await send(each)
+            for each in back:
+                async with self._speaking:
+                    await client.send(each)
 
     async def _downwards(self, client: ClientSocket) -> None:
         """Until the vendor closes."""
-        receive, send, see = self._socket.receive, client.send, self._usage.see
+        receive, send, see, guard = self._socket.receive, client.send, self._usage.see, self.guard
         clock = asyncio.get_running_loop().time
         while (message := await receive()) is not None:
             self._moved = clock()
             if isinstance(message, str):
                 see(message)
-            await send(message)
+            if guard is None:
+                await send(message)
+                continue
+            for each in await guard.down(message):
+                async with self._speaking:  # what a guardrail refuses is told from the other side
+                    await send(each)
 
     async def _silence(self, idle: float | None) -> None:
         """Ends once no message has passed for `idle` seconds."""
@@ -259,13 +290,13 @@ class Sessions(Pipeline):
             raise
         session = await self.run(call)
         assert isinstance(session, Session)  # noqa: S101 - see attempt
+        if self.guardrails.stages(call) & {"pre_call", "during_call", "post_call"}:
+            session.guard = SessionGuard(call, self.guardrails)
         return session
 
     def _check(self, call: Call) -> None:
-        """Raises GatewayError for a session that somebody would have to look into."""
+        """Raises GatewayError for a session that a policy would have to change."""
         self.policies.apply(call, self.models)
-        if self.guardrails.stages(call):
-            raise BadRequestError("Guardrails watch over this gateway, and realtime sessions are none they can read.")
         if call.policies is not None and call.policies.changes_body and not self.unguarded:
             raise BadRequestError("A policy sets parameters of this call, and those of realtime sessions are not seen.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -20,6 +19,7 @@ from tianji_core.api.errors import (
 )
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.realtime import ClientGone, Farewell, Session, sessions
+from tianji_core.gateway.realtime_guard import error_event
 from tianji_core.server.client_secrets import ClientSecret
 from tianji_core.server.requests import read_call
 from tianji_core.server.sockets import AsgiSocket, chosen_protocol, client_headers, refuse
@@ -154,20 +154,3 @@ async def _say(client: AsgiSocket, farewell: Farewell) -> bool:
     except ClientGone:
         return False
     return True
-
-
-def error_event(error: GatewayError) -> str:
-    """An error as the Realtime API tells it."""
-    kind = error.error_type if error.http_status < 500 else "server_error"
-    event = {
-        "type": "error",
-        "event_id": f"event_{uuid.uuid4().hex}",
-        "error": {
-            "type": kind,
-            "code": str(error.http_status),
-            "message": error.message,
-            "param": error.param,
-            "event_id": None,
-        },
-    }
-    return orjson.dumps(event).decode()

@@ -69,7 +69,7 @@ class GeneralSettings(Block):
     )
     realtime_idle_timeout: Seconds = key(600.0, "Silence after which a realtime session is closed.", usage="ours")
     realtime_without_guardrails: Flag = key(
-        False, "Open realtime sessions although guardrails, which cannot read them, are always on.", usage="ours"
+        False, "Let guardrails look at nothing that is said in realtime sessions.", usage="ours"
     )
     database_url: SecretText | None = key(
         None,

@@ -143,6 +143,16 @@ class GuardrailChain:
         judged = await self.after(call, body)
         return binary if judged is body else replace(binary, data=str(judged.get("text", "")).encode())
 
+    async def judged_request(self, call: Call, shown: Body) -> Body:
+        """Judge a part of what a session's user says; what may go out in its place. Raises GatewayError."""
+        selected = self.of(call)
+        for active in (*selected.pre, *selected.during):
+            stage: Stage = "pre_call" if active in selected.pre else "during_call"
+            verdict = await self.check(active, stage, _payload(active, call, shown), call)
+            if isinstance(verdict, Rewrite):
+                shown = verdict.body
+        return shown
+
     async def inspect(self, call: Call, stage: Stage, request: Body, response: Body | None = None) -> None:
         """Judge what cannot be changed, since it is not what goes out: who would rewrite it refuses it.
 
