@@ -74,7 +74,7 @@ def _import(dotted: str, who: str, place: str) -> ModuleType:
         try:
             return importlib.import_module(dotted)
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "litellm":
+            if (error.name or "").partition(".")[0] not in ("fastapi", "litellm"):
                 raise
             provide()  # written for the reference
             return importlib.import_module(dotted)

@@ -51,7 +51,7 @@ def test_a_record_that_cannot_be_counted_costs_the_others_nothing(caplog):
 
 def test_gateways_that_follow_one_another_count_together():
     def gateway(**settings):
-        row = {"model_name": "a", "litellm_params": {"model": "echo/e"}}
+        row = {"model_name": "a", "litellm_params": {"model": "openai_compatible/e", "api_base": "http://127.0.0.1:9"}}
         return Gateway.from_config({"model_list": [row], "litellm_settings": {"callbacks": ["prometheus"], **settings}})
 
     async def main():
