@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from enum import Enum
+from enum import StrEnum
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -54,7 +54,7 @@ def log_guardrail_information(function: Any) -> Any:
     return function
 
 
-class GuardrailEventHooks(str, Enum):
+class GuardrailEventHooks(StrEnum):
     """When guardrails run."""
 
     pre_call = "pre_call"
@@ -130,7 +130,11 @@ _CONTENTS: dict[str, dict[str, Any]] = {
     "litellm.proxy.proxy_server": {"UserAPIKeyAuth": UserAPIKeyAuth, "DualCache": DualCache},
     "litellm.types": {},
     "litellm.types.guardrails": {"GuardrailEventHooks": GuardrailEventHooks},
-    "litellm.types.utils": {"GenericGuardrailAPIInputs": dict[str, Any], "ModelResponse": ModelResponse, "StandardLoggingPayload": dict[str, Any]},
+    "litellm.types.utils": {
+        "GenericGuardrailAPIInputs": dict[str, Any],
+        "ModelResponse": ModelResponse,
+        "StandardLoggingPayload": dict[str, Any],
+    },
 }
 _MARK = "__tianji_stand_in__"
 
