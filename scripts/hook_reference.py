@@ -32,7 +32,8 @@ methods are on the way of every call.
 - A hook may take fewer arguments than its signature has, and none that it has not.
 - Order never comes from pluggy (`tryfirst`, `trylast`), but from the lists in the config.
 - A plugin imports `tianji_core.api`, `tianji_core.openai_compat`, `tianji_core.wire` and `tianji_core.translate`, a
-  callback `tianji_core.telemetry.sender` too, and nothing else of the core.
+  callback `tianji_core.telemetry.sender` and a guardrail `tianji_core.transport.json_service` too, and nothing else of
+  the core.
 
 How to use them: [writing a plugin](writing.md). How they are tested: [testing](testing.md).
 """

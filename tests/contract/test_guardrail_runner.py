@@ -321,7 +321,9 @@ def test_what_is_split_is_masked(ask, mode, path):
         assert len(chunks) >= 200  # its chunks are those that came
         assert [c["choices"][0]["finish_reason"] for c in chunks if c["choices"]][-1] == "stop"
     else:
-        lines = [line.removeprefix("data: ") for line in answer.body.decode().splitlines() if line.startswith("data: {")]
+        lines = [
+            line.removeprefix("data: ") for line in answer.body.decode().splitlines() if line.startswith("data: {")
+        ]
         deltas = [json.loads(line).get("delta", "") for line in lines]
         assert "".join(d if isinstance(d, str) else d.get("text", "") for d in deltas) == whole
         assert "1234" not in answer.body.decode()
@@ -569,3 +571,44 @@ def test_a_class_without_any_of_the_methods_stops_the_start(config_beside, row):
     }
     with pytest.raises(ConfigError, match="CustomGuardrail"):
         create_app(config_beside(config, custom=source))
+
+
+# -- the routes ------------------------------------------------------------------------------------------------------
+
+
+def test_the_guardrails_are_listed_and_tried(serving, row, fake_upstream, config_beside):
+    entry = guard(mode=["pre_call", "post_call"], default_on=False, secret="sk-of-the-service")
+    entry["guardrail_info"] = {"params": [{"name": "level"}]}
+    where = config_beside({"model_list": [row(fake_upstream)], "guardrails": [entry]}, guards=SOURCE)
+
+    async def main():
+        async with serving(where) as client:
+            listed = await client.request("GET", "/guardrails/list")
+
+            async def tried(**asked):
+                return await client.post("/guardrails/apply_guardrail", asked)
+
+            return listed, [
+                await tried(guardrail_name="words", text="my 1234"),
+                await tried(guardrail_name="words", text="fine", input_type="response"),
+                await tried(guardrail_name="words", messages=[{"role": "user", "content": "bad"}]),
+                await tried(guardrail_name="nobody", text="x"),
+                await tried(guardrail_name="words"),
+                await tried(guardrail_name="words", text="x", input_type="other"),
+                await tried(text="x"),
+            ]
+
+    listed, answers = asyncio.run(main())
+    assert "sk-of-the-service" not in listed.body.decode()
+    [shown] = listed.json()["guardrails"]
+    assert shown["guardrail_name"] == "words"
+    assert shown["litellm_params"] == {
+        "guardrail": "guards.Words",
+        "mode": ["pre_call", "post_call"],
+        "default_on": False,
+    }
+    assert shown["guardrail_info"] == {"params": [{"name": "level"}]}
+    assert [answer.status for answer in answers] == [200, 200, 400, 404, 400, 400, 400]
+    assert answers[0].json() == {"response_text": "my ****", "action": "rewrite"}
+    assert answers[1].json() == {"response_text": "fine", "action": "allow"}
+    assert answers[2].error["message"] == "No bad words."

@@ -19,6 +19,7 @@ FOR_PLUGINS = (
     "tianji_core.openai_compat",
     "tianji_core.server.permissions",
     "tianji_core.telemetry.sender",
+    "tianji_core.transport.json_service",
     "tianji_core.translate",
     "tianji_core.wire",
 )

@@ -223,20 +223,33 @@ def _error_information(record: CallRecord) -> dict[str, Any] | None:
     }
 
 
-def _blocked(record: CallRecord) -> bool:
-    return record.error is not None and record.error.kind == "GuardrailBlockedError"
-
-
 def _guardrail_status(record: CallRecord) -> str:
-    if _blocked(record):
-        return "guardrail_intervened"
-    return "success" if record.guardrails else "not_run"
+    """The gravest of what guardrails did."""
+    found = {run.status for run in record.guardrail_runs}
+    order = ("guardrail_intervened", "guardrail_failed_to_respond", "guardrail_flagged", "success")
+    return next((status for status in order if status in found), "success" if record.guardrails else "not_run")
 
 
 def _guardrail_information(record: CallRecord) -> list[dict[str, Any]]:
-    """One entry for each guardrail that ran. Of a blocked call the record does not say which one did it: None."""
-    status = None if _blocked(record) else "success"
-    return [{"guardrail_name": name, "guardrail_status": status} for name in record.guardrails]
+    """One entry for each check. What was found is told by its kinds and numbers, as the guardrail says it."""
+    return [
+        {
+            "guardrail_name": run.name,
+            "guardrail_provider": run.plugin,
+            "guardrail_mode": run.stage,
+            "guardrail_status": run.status,
+            "guardrail_response": {**run.found} or run.error or "allow",
+            "masked_entity_count": _numbers(run.found) if run.status == "guardrail_intervened" else None,
+            "start_time": run.started,
+            "end_time": run.started + run.duration,
+            "duration": run.duration,
+        }
+        for run in record.guardrail_runs
+    ]
+
+
+def _numbers(found: Mapping[str, Any]) -> dict[str, int] | None:
+    return {name: count for name, count in found.items() if isinstance(count, int)} or None
 
 
 def _attempt(attempt: AttemptRecord) -> dict[str, Any]:

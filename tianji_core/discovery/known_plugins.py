@@ -71,6 +71,13 @@ KNOWN: dict[str, dict[str, str]] = {
         "webhook": "tianji-callback-webhook",
     },
     "guardrail": {
+        "content_filter": "tianji-guardrail-content-filter",
+        "generic_guardrail_api": "tianji-guardrail-generic",
+        "hide-secrets": "tianji-guardrail-secrets",
+        "hide_secrets": "tianji-guardrail-secrets",
+        "litellm_content_filter": "tianji-guardrail-content-filter",
+        "openai_moderation": "tianji-guardrail-openai-moderation",
+        "presidio": "tianji-guardrail-presidio",
         "prompt_injection": "tianji-guardrail-prompt-injection",
     },
     "cache": {

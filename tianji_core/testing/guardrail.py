@@ -175,7 +175,10 @@ class GuardrailConformance(Conformance, kit=True):
 
 
 async def _check_all(guardrail: Guardrail, work: list[tuple[Stage, Payload]]) -> list[Verdict]:
-    return list(await asyncio.gather(*(guardrail.check(stage, payload) for stage, payload in work)))
+    try:
+        return list(await asyncio.gather(*(guardrail.check(stage, payload) for stage, payload in work)))
+    finally:
+        await guardrail.aclose()
 
 
 def placements(text: str, stage: Stage) -> dict[str, Payload]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
 from tianji_core.api.call import ANONYMOUS, Principal
-from tianji_core.api.callback import AttemptRecord, CallRecord, ErrorRecord
+from tianji_core.api.callback import AttemptRecord, CallRecord, ErrorRecord, GuardrailRun
 from tianji_core.api.provider import Body, Operation
 
 _REASON = "__tianji_override_reason__"
@@ -133,6 +133,7 @@ def sample_record(kind: str) -> CallRecord:
         user_agent="kit/1",
         attempts=(AttemptRecord("d-1", "echo", "vendor-model", 200, None, 1_700_000_000.1, 1.3),),
         guardrails=("guard-1",),
+        guardrail_runs=(GuardrailRun("guard-1", "prompt_injection", "pre_call", "success", 1_700_000_000.0, 0.002),),
         request={"model": "gpt-sample", "messages": [{"role": "user", "content": CONTENT_CANARY}], "temperature": 0.5},
         response={"id": "r-1", "choices": [{"index": 0, "message": {"role": "assistant", "content": CONTENT_CANARY}}]},
     )

@@ -10,6 +10,7 @@ import orjson
 
 from tianji_core.api.guardrail import Unreachable
 from tianji_core.api.http import UpstreamRequest
+from tianji_core.api.standard_json import any_json
 from tianji_core.transport.contract import Timeouts
 from tianji_core.transport.errors import TransportError
 from tianji_core.transport.httptools_engine import HttptoolsTransport
@@ -55,7 +56,7 @@ class JsonService:
         if self._transport is None:
             self._transport = HttptoolsTransport(ssl_verify=self._verify)
         fields = self._headers if not headers else [*self._headers, *headers.items()]
-        request = UpstreamRequest("POST", self._base + path, list(fields), orjson.dumps(value))
+        request = UpstreamRequest("POST", self._base + path, list(fields), any_json(value))
         try:
             response = await self._transport.send(request, self._timeouts)
             async with response:

@@ -9,7 +9,7 @@ from tianji_callback_prometheus import PrometheusSettings
 from tianji_callback_prometheus.catalogue import METRICS
 from tianji_callback_prometheus.recorder import Recorder
 from tianji_core.api.call import Principal
-from tianji_core.api.callback import AttemptRecord, Cost, ErrorRecord
+from tianji_core.api.callback import AttemptRecord, Cost, ErrorRecord, GuardrailRun
 from tianji_core.testing.standard import odd_records, sample_record
 
 SUCCESS, STREAM, FAILURE = map(sample_record, ("success", "stream", "failure"))
@@ -150,12 +150,14 @@ def test_the_response_cache(count):
 
 
 def test_guardrails(count):
-    blocked = ErrorRecord("GuardrailBlockedError", 400, "No.")
-    one = replace(SUCCESS, outcome="failure", error=blocked, attempts=())
-    read = count(SUCCESS, one, replace(one, guardrails=("guard-1", "guard-2")))
+    blocked = GuardrailRun("guard-1", "x", "pre_call", "guardrail_intervened", 1.0, 0.25, {}, "Block")
+    lost = GuardrailRun("guard-2", "x", "post_call", "guardrail_failed_to_respond", 1.0, 0.25, {}, "Unreachable")
+    read = count(SUCCESS, replace(SUCCESS, guardrail_runs=(blocked, lost)))
     assert read("litellm_guardrail_requests_total", guardrail_name="guard-1", status="success") == 1
     assert read("litellm_guardrail_requests_total", guardrail_name="guard-1", status="guardrail_intervened") == 1
-    assert read("litellm_guardrail_requests_total", status="unknown") == 2
+    assert read("litellm_guardrail_requests_total", hook_type="post_call") == 1
+    assert read("litellm_guardrail_latency_seconds_sum", error_type="Block") == 0.25
+    assert read("litellm_guardrail_errors_total", guardrail_name="guard-2", error_type="Unreachable") == 1
 
 
 def test_the_tier_of_service_and_calls_without_a_price(count):
@@ -206,8 +208,9 @@ def test_each_metric_is_filled_by_some_call(count):
         "prompt_tokens_details": {"cached_tokens": 1, "cache_creation_tokens": 1, "audio_tokens": 1},
         "completion_tokens_details": {"reasoning_tokens": 1, "audio_tokens": 1},
     }
+    lost = GuardrailRun("g", "x", "pre_call", "guardrail_failed_to_respond", 1.0, 0.25, {}, "Unreachable")
     read = count(
-        replace(STREAM, usage=usage, cost=1.0, fallbacks=1),
+        replace(STREAM, usage=usage, cost=1.0, fallbacks=1, guardrail_runs=(lost,)),
         replace(SUCCESS, cache_hit=True, cache_key="k"),
         replace(SUCCESS, cache_key="k", unpriced="x"),
         FAILURE,

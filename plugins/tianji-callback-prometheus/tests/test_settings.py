@@ -14,7 +14,9 @@ from tianji_core.testing.standard import sample_record
 def gateway(**settings):
     own = settings.pop("own", None)
     config = {
-        "model_list": [{"model_name": "a", "litellm_params": {"model": "openai_compatible/e", "api_base": "http://127.0.0.1:9"}}],
+        "model_list": [
+            {"model_name": "a", "litellm_params": {"model": "openai_compatible/e", "api_base": "http://127.0.0.1:9"}}
+        ],
         "litellm_settings": {"callbacks": ["prometheus"], **settings},
     }
     return Gateway.from_config(config if own is None else {**config, "callback_settings": {"prometheus": own}})

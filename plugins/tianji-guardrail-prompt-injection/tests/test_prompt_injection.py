@@ -81,10 +81,10 @@ def test_what_the_application_wrote_is_not_read_unless_configured(role):
     assert isinstance(check(body, skip_roles=[]), Block)
 
 
-def test_tool_arguments_are_read_where_their_role_is():
+def test_tool_arguments_are_read_whoever_wrote_them():
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": json.dumps({"q": ATTACK})}}
     body = {"messages": [{"role": "assistant", "content": None, "tool_calls": [call]}]}
-    assert check(body) is ALLOW
+    assert isinstance(check(body), Block)
     assert isinstance(check(body, skip_roles=["system"]), Block)
 
 

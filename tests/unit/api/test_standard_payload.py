@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tianji_core.api.call import Principal
-from tianji_core.api.callback import CallbackSettings, ErrorRecord
+from tianji_core.api.callback import CallbackSettings, GuardrailRun
 from tianji_core.api.standard_payload import standard_payload
 from tianji_core.testing.standard import odd_records, sample_record
 
@@ -140,13 +140,37 @@ def test_a_keys_own_callback_credentials_are_left_out():
 
 
 def test_guardrails():
-    blocked = replace(FAILURE, error=ErrorRecord("GuardrailBlockedError", 400, "no"))
-    assert standard_payload(SUCCESS)["guardrail_information"] == [
-        {"guardrail_name": "guard-1", "guardrail_status": "success"}
+    masked = GuardrailRun("g", "presidio", "post_call", "guardrail_intervened", 10.0, 0.5, {"EMAIL": 2})
+    lost = GuardrailRun("h", "generic", "pre_call", "guardrail_failed_to_respond", 10.0, 0.5, {}, "Unreachable")
+    payload = standard_payload(replace(SUCCESS, guardrail_runs=(lost, masked)))
+    assert payload["status_fields"]["guardrail_status"] == "guardrail_intervened"
+    assert payload["guardrail_information"] == [
+        {
+            "guardrail_name": "h",
+            "guardrail_provider": "generic",
+            "guardrail_mode": "pre_call",
+            "guardrail_status": "guardrail_failed_to_respond",
+            "guardrail_response": "Unreachable",
+            "masked_entity_count": None,
+            "start_time": 10.0,
+            "end_time": 10.5,
+            "duration": 0.5,
+        },
+        {
+            "guardrail_name": "g",
+            "guardrail_provider": "presidio",
+            "guardrail_mode": "post_call",
+            "guardrail_status": "guardrail_intervened",
+            "guardrail_response": {"EMAIL": 2},
+            "masked_entity_count": {"EMAIL": 2},
+            "start_time": 10.0,
+            "end_time": 10.5,
+            "duration": 0.5,
+        },
     ]
-    assert standard_payload(blocked)["status_fields"]["guardrail_status"] == "guardrail_intervened"
-    assert standard_payload(blocked)["guardrail_information"][0]["guardrail_status"] is None
-    assert standard_payload(replace(SUCCESS, guardrails=()))["status_fields"]["guardrail_status"] == "not_run"
+    nothing = standard_payload(replace(SUCCESS, guardrails=(), guardrail_runs=()))
+    assert nothing["status_fields"]["guardrail_status"] == "not_run"
+    assert nothing["guardrail_information"] == []
 
 
 def test_the_record_is_not_changed_and_trace_ids_of_other_types_are_not_taken():

@@ -102,8 +102,14 @@ METRICS: dict[str, Metric] = {
     "cache_hits": _counter("cache_hits_metric", "Calls that the response cache answered.", _CACHE),
     "cache_misses": _counter("cache_misses_metric", "Calls that it had no answer for.", _CACHE),
     "cache_tokens": _counter("cached_tokens_metric", "Tokens of answers that came from it.", _CACHE),
-    "guardrails": _counter(
-        "guardrail_requests", "Calls that a guardrail has seen.", ("guardrail_name", "status", "hook_type")
+    "guardrails": _counter("guardrail_requests", "Checks of guardrails.", ("guardrail_name", "status", "hook_type")),
+    "guardrail_latency": _seconds(
+        "guardrail_latency_seconds",
+        "Seconds that a check took.",
+        ("guardrail_name", "status", "error_type", "hook_type"),
+    ),
+    "guardrail_errors": _counter(
+        "guardrail_errors", "Checks without a verdict.", ("guardrail_name", "error_type", "hook_type")
     ),
     "unpriced": Metric(
         "tianji_unpriced_requests", "counter", "Calls whose cost nobody knows.", ("model", "api_provider", "model_id")
@@ -130,8 +136,6 @@ NOT_FILLED = frozenset(
         "video_duration_seconds_metric",
         "overhead_with_guardrails_latency_metric",
         "request_queue_time_seconds",
-        "guardrail_latency_seconds",
-        "guardrail_errors",
         "mcp_tool_calls",
         "mcp_tool_call_spend_metric",
         "zero_cost_requests",
@@ -142,14 +146,15 @@ NOT_FILLED = frozenset(
 """Metrics of the reference that nothing fills yet: a config may name them, and nothing comes of it."""
 
 LABELS = frozenset(label for metric in METRICS.values() for label in metric.labels) | {
-    "error_type",
     "mcp_server_name",
     "mcp_tool_name",
     "rate_limit_category",
     "rate_limit_type",
     "stream",
 }
-EVERYWHERE = frozenset(metric.name for key, metric in METRICS.items() if key not in ("guardrails", "unpriced"))
+EVERYWHERE = frozenset(
+    metric.name for key, metric in METRICS.items() if not key.startswith("guardrail") and key != "unpriced"
+)
 """The metrics that the config's own labels are put on."""
 
 

@@ -85,8 +85,8 @@ class Recorder:
                 self._failed(record, key, attempt)
         if record.fallbacks:
             self._fell_back(record, key)
-        if record.guardrails:
-            self._guarded(record, key)
+        if record.guardrail_runs:
+            self._guarded(record)
 
     def _used(self, series: Series, usage: Mapping[str, Any]) -> int:
         """Count tokens; gives those of the answer."""
@@ -140,17 +140,20 @@ class Recorder:
             series = self._kept(own, Series(self.families, values))
         (series.fallback_successes if record.outcome == "success" else series.fallback_failures)(1)
 
-    def _guarded(self, record: CallRecord, key: tuple[Any, ...]) -> None:
-        """Of a call that was blocked the record does not say by whom, unless only one has seen it."""
-        blocked = record.error is not None and record.error.kind == "GuardrailBlockedError"
-        status = "success" if not blocked else "guardrail_intervened" if len(record.guardrails) == 1 else "unknown"
-        for name in record.guardrails:
-            own = ("guardrail", name, status)
+    def _guarded(self, record: CallRecord) -> None:
+        for run in record.guardrail_runs:
+            error = run.error or "None"
+            own = ("guardrail", run.name, run.status, error, run.stage)
             series = self._kinds.get(own)
             if series is None:
-                values = {"guardrail_name": name, "status": status, "hook_type": "None"}
+                values = {
+                    "guardrail_name": run.name, "status": run.status, "error_type": error, "hook_type": run.stage
+                }  # fmt: skip
                 series = self._kept(own, Series(self.families, values))
             series.guardrails(1)
+            series.guardrail_latency(run.duration)
+            if run.status == "guardrail_failed_to_respond":
+                series.guardrail_errors(1)
 
     def _kept(self, key: Any, series: Series) -> Series:
         if len(self._kinds) >= KINDS_KEPT:
