@@ -75,6 +75,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "generic_guardrail_api": "tianji-guardrail-generic",
         "hide-secrets": "tianji-guardrail-secrets",
         "hide_secrets": "tianji-guardrail-secrets",
+        "json_schema": "tianji-guardrail-json-schema",
         "litellm_content_filter": "tianji-guardrail-content-filter",
         "openai_moderation": "tianji-guardrail-openai-moderation",
         "presidio": "tianji-guardrail-presidio",
