@@ -1,4 +1,4 @@
-"""The command line: `tianji serve|check|explain|db|plugins|prices`."""
+"""The command line: `tianji serve|check|explain|guardrails|db|plugins|prices`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Commands(click.Group):
         "serve": ("tianji_core.cli.serve", "serve"),
         "check": ("tianji_core.cli.check", "check"),
         "explain": ("tianji_core.cli.explain", "explain"),
+        "guardrails": ("tianji_core.cli.guardrails", "guardrails"),
         "db": ("tianji_core.cli.db", "db"),
         "plugins": ("tianji_core.cli.plugins", "plugins"),
         "prices": ("tianji_core.cli.prices", "prices"),
