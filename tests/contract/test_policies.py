@@ -511,7 +511,6 @@ def compiled(row, config_beside):
 @pytest.mark.parametrize(
     ("policies", "attachments", "message"),
     [
-        (STRICT, EVERYWHERE, "Guardrails watch over this gateway"),
         (LIMITED, LOW, "A policy sets parameters"),
         ({"none": {"models": {"allow": ["x"]}}}, [{"policy": "none", "scope": "*"}], "does not allow model 'm'"),
     ],

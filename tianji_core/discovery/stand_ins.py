@@ -145,7 +145,8 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise ImportError(f"{self.__name__}.{name} needs a package that is not installed")
+        package = self.__name__.partition(".")[0]
+        raise ImportError(f"{self.__name__}.{name} needs the package {package}, which is not installed")
 
 
 def provide() -> None:
