@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class Loaded:
     name: str
     path: Path | None
     files: tuple[Path, ...] = ()
+    read_at: int | None = None
+    """When the reading began, in Unix nanoseconds; None if there was no file."""
     _spots: Spot = field(repr=False, default_factory=lambda: Spot("<config>", 0))
 
     def where(self, path: KeyPath) -> str:
@@ -71,12 +74,14 @@ class Loaded:
 def load(path: str | Path, environ: Mapping[str, str] | None = None) -> Loaded:
     """Read a config file. Raises ConfigError if the gateway cannot start with it; its `report` says why."""
     path = Path(path)
+    began = time.time_ns()
     problems: list[Problem] = []
     sources = Sources(path, problems)
     data, spots = _told(problems, sources.read)
     process = Environ(os.environ if environ is None else environ)
     surroundings = Environ({**variables.dotenv_beside(path), **process})
-    return _Loading(path.name, path, spots, surroundings, problems).run(data, tuple(sources.files))
+    loaded = _Loading(path.name, path, spots, surroundings, problems).run(data, tuple(sources.files))
+    return replace(loaded, read_at=began)
 
 
 def load_mapping(
@@ -134,7 +139,7 @@ class _Loading:
         if config is None or report.fatal:
             raise ConfigError(report)
         config = config.model_copy(update={"model_list": rows}).inherit()
-        return Loaded(config, report, self.environ, exports, self.name, self.path, files, self.spots)
+        return Loaded(config, report, self.environ, exports, self.name, self.path, files, _spots=self.spots)
 
     def _environment(self, data: dict[str, Any]) -> dict[str, str]:
         block = data.pop("environment_variables", None)

@@ -247,7 +247,8 @@ class App:
         if self.watches_config:
             from tianji_core.server.watching import files_of, watch
 
-            watching = watch(lambda: files_of(self.serving.gateway.loaded), self.request_reload)
+            read_at = self.serving.gateway.loaded.read_at
+            watching = watch(lambda: files_of(self.serving.gateway.loaded), self.request_reload, read_at)
             self._watching = asyncio.get_running_loop().create_task(watching)
         await send({"type": "lifespan.startup.complete"})
         await receive()

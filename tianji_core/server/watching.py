@@ -22,10 +22,16 @@ def files_of(loaded: Loaded) -> set[Path]:
     return {loaded.path, loaded.path.parent / ".env", *loaded.files}
 
 
-async def watch(files: Callable[[], Iterable[Path]], changed: Callable[[], None]) -> None:
+async def watch(files: Callable[[], Iterable[Path]], changed: Callable[[], None], read_at: int | None = None) -> None:
     """Call `changed` after each change of the files, which may be others from one look to the next. Ends by being
-    cancelled."""
+    cancelled.
+
+    `read_at` is when they were read, in Unix nanoseconds: what has changed since, while the gateway was starting, is
+    a change too.
+    """
     known = seen = _marks(files())
+    if read_at is not None and any(mark is not None and mark[0] >= read_at for mark in known.values()):
+        changed()
     while True:
         await asyncio.sleep(EVERY)
         now = _marks(files())

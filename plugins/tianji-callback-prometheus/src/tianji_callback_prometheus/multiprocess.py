@@ -37,7 +37,7 @@ def collector() -> MultiProcessCollector:
     path = str(directory())
     for pid in _dead(Path(path)):
         mark_process_dead(pid, path)  # type: ignore[no-untyped-call]
-    return FilesCollector(None, path)  # type: ignore[no-untyped-call]
+    return FilesCollector(None, path)
 
 
 class FilesCollector(MultiProcessCollector):
@@ -50,7 +50,7 @@ class FilesCollector(MultiProcessCollector):
     def collect(self) -> Any:
         """The metrics of all processes, added up."""
         files = [str(file) for file in self._folder.glob("*.db") if _size(file)]
-        return self.merge(files, accumulate=True)
+        return self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
 
 
 def _size(file: Path) -> int:
