@@ -33,13 +33,21 @@ def test_only_what_the_config_names_is_imported() -> None:
     assert vendors == []
 
 
+PEER = "import asyncio, email.message, http.server, sqlite3, unittest.mock, urllib.request, xml.dom.minidom"
+"""What a process of Python's own takes as well, and some 0.15 s on the machine that the bound is for."""
+
+
 def test_start_up_is_quick_whatever_is_installed(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(json.dumps({"model_list": ROWS}))
-    seconds = []
+    seconds, peers = [], []
     for turn in range(3):
+        begun = time.monotonic()
+        subprocess.run([sys.executable, "-c", PEER], check=True)
+        peers.append(time.monotonic() - begun)
         begun = time.monotonic()
         server = ServerProcess(config, tmp_path / f"run{turn}").start()
         seconds.append(time.monotonic() - begun)
         server.stop()
-    assert min(seconds) <= 1.5, seconds  # the machine may be busy with something else meanwhile
+    # The machine may be slow, or busy with something else meanwhile.
+    assert min(seconds) <= max(1.5, 8 * min(peers)), (seconds, peers)
