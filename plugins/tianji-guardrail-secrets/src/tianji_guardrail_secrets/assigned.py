@@ -14,11 +14,12 @@ _NAMES: Final = (
 )
 _ENDS: Final = r"(?:[_-](?:base|value|prod|production|dev|test|staging|live|id|\d{1,2}))?"
 _SET: Final = (
-    r"(?:\\?[\"'`]?\]?\s{0,8}(?::=|=>|={1,3}|:\s{0,2}[A-Za-z][A-Za-z0-9_\[\]. |]{0,30}=|:)\s{0,8}"
-    r"|\\?[\"']\s{0,4},\s{0,4}|>\s{0,4}|\s+(?:is|was|lautet|ist|es|est)\s?:?\s{1,4}|\s?：\s?)"
+    r"(?:(?:\\{0,7}[\"'`])?\]?\s{0,8}(?::=|=>|={1,3}|:\s{0,2}[A-Za-z][A-Za-z0-9_\[\]. |]{0,30}=|:)\s{0,8}"
+    r"|\\{0,7}[\"']\s{0,4},\s{0,4}|>\s{0,4}|\s+(?:is|was|lautet|ist|es|est)\s?:?\s{1,4}|\s?：\s?)"
 )
 """What stands between a name and its value: in code, JSON, YAML, XML, calls such as `setenv("A", "b")`, and prose."""
-_QUOTE: Final = r"\\?[\"'`]"
+_QUOTE: Final = r"\\{0,7}[\"'`]"
+"""A quote, also in JSON in JSON in JSON."""
 _BARE: Final = r"[^\s\"'`(){}\[\]<>,;:|&\\]"
 _AFTER: Final = r"(?:$|[\s\"'`,;)\]}<|&\\.!?])"
 
@@ -88,7 +89,7 @@ _VENDORS: Final[tuple[tuple[str, str, str], ...]] = (
     ("AzureOpenAIKey", "azure|openai|cognitive", "(?:[0-9a-f]{32}|[a-z0-9]{84})"),
     ("CloudflareKey", "cloudflare|cf_api", "(?:[a-z0-9_-]{40}|[0-9a-f]{37})"),
 )
-"""Detector or kind, what its vendor is called, what its keys look like: of too common a form to be known by it alone."""
+"""Detector or kind, what its vendor is called, what its keys look like: too common a form to be known by it alone."""
 
 
 def _vendor(name: str, called: str, form: str) -> Rule:
@@ -105,7 +106,7 @@ ASSIGNED: Final = (
          rf"(?:{_QUOTE})?({_BARE}{{6,}})", 1, is_quoted_secret, ("KeywordDetector",)),
     Rule("ConnectionString", r"(?i)\b(?:password|pwd)\s{0,2}=\s{0,2}([^;\s\"'&\\]{3,})\s{0,2};", 1, is_url_password,
          ("KeywordDetector", "BasicAuthDetector")),
-    Rule("Netrc", r"\blogin\s+\S{1,100}\s+password\s+(\S{3,})", 1, is_url_password, ("BasicAuthDetector",)),
+    Rule("Netrc", r"\blogin\s+\S{1,100}\s+password\s+([^\s\"'\\]{3,})", 1, is_url_password, ("BasicAuthDetector",)),
     Rule("BasicAuth", r"://[^\s:/?#\[\]@\"'`<>\\]{0,200}:([^\s/?#\[\]@\"'`<>\\]{3,})@", 1, is_url_password,
          ("BasicAuthDetector",)),
     Rule("CurlUser", r"\bcurl\b[^\n]{0,200}?\s(?:-u|--user)\s{0,2}['\"\\]{0,2}[^\s:'\"\\]{1,100}:([^\s'\"\\]{3,})", 1,

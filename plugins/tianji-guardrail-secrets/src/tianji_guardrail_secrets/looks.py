@@ -15,6 +15,9 @@ _PATH: Final = re.compile(r"(?:\.{0,2}|~)/|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$")
 """Paths of files, and `settings.api_key2`."""
 _NAME: Final = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]?v?\d{1,2}$")
 """Names with a number at their end: `secret_key_2`, `token-v2`."""
+_LABEL: Final = re.compile(r"[A-Z]*[a-z]{2,}(?:[A-Z]+[a-z]{2,})*$|[A-Za-z]+(?:[_-][A-Za-z]+)+$|[A-Z]+$")
+"""Words, names in camelCase and in snake_case."""
+_CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -29,15 +32,15 @@ def is_gap(text: str) -> bool:
 
 
 def is_quoted_secret(text: str) -> bool:
-    """A quoted value that a password or key is set to. Labels are none: one word, or one with a capital."""
-    return not is_gap(text) and not (text.isalpha() and (text.islower() or text[1:].islower() or text.isupper()))
+    """A quoted value that a password or key is set to, and that is no label or name."""
+    return not is_gap(text) and not _LABEL.match(text) and not _PATH.match(text)
 
 
 def is_bare_secret(text: str) -> bool:
     """The same without quotes, where it may as well be code or prose: then it has to look made up."""
     if is_gap(text) or not mixed(text) or sum(map(str.isdigit, text)) < 2:
         return False
-    return not (_PATH.match(text) or _NAME.fullmatch(text) or _DATE.match(text))
+    return not (_PATH.match(text) or _NAME.match(text) or _CONSTANT.match(text) or _DATE.match(text))
 
 
 def is_url_password(text: str) -> bool:

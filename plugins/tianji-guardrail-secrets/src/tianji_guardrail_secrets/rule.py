@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import re2
 
@@ -24,11 +24,15 @@ class Rule(NamedTuple):
     """Finds the places itself, once the pattern has hit: what no expression can tell."""
 
 
-def options() -> Any:
+MEMORY: Final = 64 << 20
+"""Bytes that RE2 may use for what it compiles, and for what it remembers of texts."""
+
+
+def options(memory: int = MEMORY) -> Any:
     """How all are compiled: quietly, within a bounded memory."""
     found = re2.Options()
     found.log_errors = False
-    found.max_mem = 64 << 20
+    found.max_mem = memory
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import re2
 
-from tianji_guardrail_secrets.rule import Rule, compiled, options
+from tianji_guardrail_secrets.rule import MEMORY, Rule, compiled, options
 
 REDACTED = "[REDACTED]"
 _CANARY = "tianji-canary-7d1f"
@@ -16,9 +16,9 @@ _CANARY = "tianji-canary-7d1f"
 class Scanner:
     """Finds what the rules describe, in time that grows with the text only."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], memory: int = MEMORY) -> None:
         """Raises ValueError for a rule that RE2 does not take, and if all together are too many for its memory."""
-        self._all: Any = re2.Set.SearchSet(options())
+        self._all: Any = re2.Set.SearchSet(options(memory))
         self._rules: list[tuple[Rule, Any]] = []
         for rule in rules:
             pattern = compiled(rule.pattern)
@@ -27,9 +27,8 @@ class Scanner:
             self._all.Add(rule.pattern.encode())
             self._rules.append((rule, pattern))
         canary = self._all.Add(_CANARY.encode())
-        self._all.Compile()
         # A set that has no room to run says the same as one that finds nothing.
-        if self._all.Match(_CANARY.encode()) != [canary]:
+        if not _compiles(self._all) or self._all.Match(_CANARY.encode()) != [canary]:
             raise ValueError("there are too many rules")
         self._canary = canary
 
@@ -63,3 +62,11 @@ class Scanner:
                 start, end = match.span(rule.group)
                 if rule.check is None or rule.check(data[start:end].decode("utf-8", "replace")):
                     yield start, end, rule.name
+
+
+def _compiles(all_rules: Any) -> bool:
+    try:
+        all_rules.Compile()
+    except re2.error:
+        return False
+    return True
