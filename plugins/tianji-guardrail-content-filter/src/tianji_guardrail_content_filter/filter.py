@@ -92,7 +92,7 @@ class _Compiled:
         self._exceptions: Any = compiled(rule.exceptions) if rule.exceptions else None
 
     def hits(self, data: bytes) -> Iterator[Hit]:
-        rule, at = self._rule, 0
+        rule, at, wrong = self._rule, 0, 0
         while (match := self._pattern.search(data, at)) is not None:
             start, end = match.span(self._hit)
             # Words may overlap, and what ends one may be what the next begins after.
@@ -101,8 +101,10 @@ class _Compiled:
             if rule.check is not None:
                 text = data[start:end].decode("utf-8", "replace")
                 length = len(text[: rule.check(text)].encode())
-                # A wrong number may hold a right one. Not so in long ones: that would take time by the square.
-                at = start + length if length else start + 1 if end - start <= _NUMBER else at
+                if length:
+                    at = start + length
+                elif end - start <= _NUMBER and wrong < _WRONG:  # it may hold a right one
+                    at, wrong = start + 1, wrong + 1
                 end = start + length
             elif self._listed and rule.listed:
                 found = rule.listed.get(plain(match.group(self._listed).decode("utf-8", "replace")), rule.found)
@@ -120,6 +122,8 @@ class _Compiled:
 
 _NUMBER = 64
 """Bytes that the longest number may have, with all that stands between its digits."""
+_WRONG = 2000
+"""How many wrong numbers of a text are looked at from within, so that many of them take no more time than others."""
 _MARKS = (b".", b"!", b"?", b"\n", "。".encode())
 _SENTENCE = 400
 """Bytes before and after a hit that may belong to its sentence."""

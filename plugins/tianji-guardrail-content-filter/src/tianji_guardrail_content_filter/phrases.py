@@ -17,7 +17,8 @@ _GAP: Final = r"[\s\pZ\x{200b}-\x{200d}\x{2060}\x{feff}]+"
 """Between two words: white space of any kind, also that which is not seen."""
 _LEFT: Final = r"(?:^|[^\pL\pN_])"
 _RIGHT: Final = r"(?:$|[^\pL\pN_])"
-_REST: Final = r"[\pL\pN_]*"
+_FORMS: Final = r"(?:['’]?s|es|d|ed|n|ing)?"
+"""Ends that the last word of a phrase may have."""
 _OTHERS: Final = r"(?:[^\pL\pN]+[\pL\pN'’]+)"
 """One more word in between."""
 _UNSPACED: Final = re.compile(
@@ -32,18 +33,19 @@ def plain(text: str) -> str:
     return " ".join(re.split(r"[\s\u200b-\u200d\u2060\ufeff]+", normalize("NFC", text).casefold())).strip()
 
 
-def whole(texts: Iterable[str], open_end: bool = False) -> Iterator[str]:
-    """Expressions for all of these at once, longer ones before shorter ones. With `open_end` the last word of a phrase
-    may go on: `attack plan` is in `attack plans`."""
-    sides: dict[tuple[str, str], list[str]] = {}
+def whole(texts: Iterable[str], inflected: bool = False) -> Iterator[str]:
+    """Expressions for all of these at once, longer ones before shorter ones. With `inflected` the last word of a phrase
+    may have an ending: `attack plan` is in `attack plans`."""
+    sides: dict[tuple[str, str, str], list[str]] = {}
     for text in sorted(texts, key=len, reverse=True):
         left = "" if _UNSPACED.match(text) else _LEFT
-        right = "" if _UNSPACED.match(text[-1]) else _REST if open_end and len(text.split()) > 1 else _RIGHT
-        sides.setdefault((left, right), []).append(text)
-    for (left, right), those in sides.items():
+        forms, right = "", ""
+        if not _UNSPACED.match(text[-1]):
+            forms, right = _FORMS if inflected and len(text.split()) > 1 else "", _RIGHT
+        sides.setdefault((left, forms, right), []).append(text)
+    for (left, forms, right), those in sides.items():
         any_of = "|".join(spelled for text in those for spelled in _spellings(text))
-        end = f"(?P<hit>(?P<listed>{any_of}){right})" if right == _REST else f"(?P<hit>(?P<listed>{any_of})){right}"
-        yield f"(?i){left}{end}"
+        yield f"(?i){left}(?P<hit>(?P<listed>{any_of}){forms}){right}"
 
 
 def fuzzy(text: str) -> str:

@@ -10,7 +10,9 @@ from typing import Final
 Check = Callable[[str], int]
 """How many characters of what an expression has hit are it; 0 if none."""
 
-_LEFT, _RIGHT = r"(?:^|[^\pL\pN_])", r"(?:$|[^\pL\pN_])"
+_LEFT, _RIGHT = "(?:^|[^0-9A-Za-z_])", "(?:$|[^0-9A-Za-z_])"
+"""Letters of other scripts are no part of these, and may stand right beside them."""
+_LETTER: Final = r"\p{Latin}\p{Greek}\p{Cyrillic}\pN"
 _GAP: Final = r"[ \x{a0}-]?"
 
 
@@ -19,8 +21,12 @@ def _whole(expression: str) -> str:
     return f"{_LEFT}(?P<hit>{expression}){_RIGHT}"
 
 
+_NO_LINK: Final = r"\s<>\"'`{}|\\^\x{3000}-\x{3011}\x{ff00}-\x{ff1f}"
+"""What is no part of an address, in Chinese too."""
+
+
 PREBUILT: Final[dict[str, str]] = {
-    "email": r"(?P<hit>[\pL\pN._%+'-]+@(?:[\pL\pN](?:[\pL\pN-]*[\pL\pN])?\.)+\pL{2,})",
+    "email": rf"(?P<hit>[{_LETTER}._%+'-]+@(?:[{_LETTER}](?:[{_LETTER}-]*[{_LETTER}])?\.)+[{_LETTER}]{{2,}})",
     "phone": _whole(
         r"(?:(?:\+|\b00)[1-9]\d{0,2}[ .\-/\x{a0}]{0,2}(?:\(0?\d{1,4}\)|\d{1,5})(?:[ .\-/\x{a0}]{0,2}\d{1,5}){1,6}"
         r"|(?:1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}"
@@ -38,14 +44,14 @@ PREBUILT: Final[dict[str, str]] = {
     "diners": _whole(rf"3(?:0[0-5]|[689]\d)\d{_GAP}\d{{6}}{_GAP}\d{{4}}"),
     "jcb": _whole(rf"35[2-8]\d(?:{_GAP}\d{{4}}){{3}}"),
     "unionpay": _whole(rf"62\d{{2}}(?:{_GAP}\d{{4}}){{3}}(?:{_GAP}\d{{1,3}})?"),
-    "credit_card": _whole(rf"\d(?:{_GAP}\d){{12,18}}"),
+    "credit_card": _whole(rf"(?:[2-6]\d{{12,18}}|(?:[2-6]\d|97)\d\d(?:{_GAP}\d{{3,7}}){{2,4}})"),
     "iban": _whole(r"(?i:[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?)"),
-    "ipv4": r"(?:^|[^\pL\pN_.])(?P<hit>(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d))"
-            r"(?:$|[^\pL\pN_.]|\.(?:$|[^\pN]))",
-    "ipv6": r"(?:^|[^\pL\pN_:.])(?P<hit>(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?)"
-            r"(?:$|[^\pL\pN_:])",
+    "ipv4": r"(?:^|[^0-9A-Za-z_.])(?P<hit>(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d))"
+            r"(?:$|[^0-9A-Za-z_.]|\.(?:$|[^0-9]))",
+    "ipv6": r"(?:^|[^0-9A-Za-z_:.])(?P<hit>(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?)"
+            r"(?:$|[^0-9A-Za-z_:])",
     "mac_address": _whole(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}"),
-    "url": r"(?P<hit>(?i:\b(?:https?|ftps?|wss?)://|\bwww\.[\pL\pN])[^\s<>\"'`{}|\\^]*[^\s<>\"'`{}|\\^.,;:!?)\]])",
+    "url": rf"(?P<hit>(?i:\b(?:https?|ftps?|wss?)://|\bwww\.[{_LETTER}])[^{_NO_LINK}]*[^{_NO_LINK}.,;:!?)\]])",
     "aws_access_key": _whole(r"(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}"),
     "aws_secret_key": r"(?:^|[^A-Za-z0-9/+])(?P<hit>[A-Za-z0-9/+]{40})(?:$|[^A-Za-z0-9/+=])",
     "github_token": r"\b(?P<hit>gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})",
@@ -64,20 +70,23 @@ PREBUILT: Final[dict[str, str]] = {
 """Name → RE2 expression. Where it has a group `hit`, that is the place; otherwise all of it is."""
 
 
+_DOUBLED: Final = {str(digit): sum(divmod(2 * digit, 10)) for digit in range(10)}
+
+
 def luhn(digits: str) -> bool:
     """By ISO/IEC 7812. One digit repeated is no card."""
-    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (sum(map(int, digits[-1::-2])) + doubled) % 10 == 0 and len(set(digits)) > 1
+    total = sum(map(int, digits[-1::-2])) + sum(map(_DOUBLED.__getitem__, digits[-2::-2]))
+    return total % 10 == 0 and len(set(digits)) > 1
 
 
 def _card(text: str) -> int:
     """The longest part from the start on that has 13 to 19 digits, ends where a group does, and a right check digit."""
-    ends = [match.end() for match in re.finditer(r"\d(?!\d)", text)]
-    for end in reversed(ends):
-        digits = re.sub(r"\D", "", text[:end])
+    digits, right = "", 0
+    for group in re.finditer(r"\d+", text):
+        digits += group.group()
         if 13 <= len(digits) <= 19 and luhn(digits):
-            return end
-    return 0
+            right = group.end()
+    return right
 
 
 _IBAN_COUNTRIES: Final = {
@@ -91,7 +100,9 @@ _IBAN_LENGTHS: Final = {country: size for size, countries in _IBAN_COUNTRIES.ite
 
 
 def _iban(text: str) -> int:
-    """As many characters as its country has, with a right check sum: letters as numbers, the first four last, mod 97."""
+    """As many characters as its country has, with a right check sum: letters as numbers, the first four last.
+
+    Modulo 97 that is 1."""
     length, compact = _IBAN_LENGTHS.get(text[:2].upper(), 0), ""
     for at, char in enumerate(text):
         compact += char if char.isalnum() else ""

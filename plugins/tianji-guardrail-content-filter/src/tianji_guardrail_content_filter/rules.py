@@ -58,7 +58,7 @@ def _word(keyword: str, description: str | None) -> Found:
 def _of_category(category: Category, threshold: str, tag: str) -> Iterator[Rule]:
     file = read_category(category.category_file) if category.category_file else _built_in(category.category)
     name, kept = category.category, tag if (category.action or file.default_action) == "MASK" else None
-    exceptions = "|".join(whole(file.exceptions, open_end=True)).replace("?P<hit>", "").replace("?P<listed>", "")
+    exceptions = "|".join(whole(file.exceptions, inflected=True)).replace("?P<hit>", "").replace("?P<listed>", "")
     found: dict[str, Found] = {}
     for word in file.keywords:
         found[plain(word.keyword)] = _listed(name, "keyword", word.keyword, word.severity)
@@ -69,7 +69,7 @@ def _of_category(category: Category, threshold: str, tag: str) -> Iterator[Rule]
     severe += [phrase.phrase for phrase in phrases if phrase.match_type == "exact"]
     message = f"Content blocked: {name} category detected"
     unlisted = Found(name, message, {"error": message, "category": name})
-    for expression in whole(severe, open_end=True):
+    for expression in whole(severe, inflected=True):
         yield Rule(expression, kept, unlisted, found, exceptions=exceptions or None)
     for phrase in phrases:
         if phrase.match_type != "exact":
