@@ -9,7 +9,7 @@ from tianji_core.api.guardrail import Guardrail
 from tianji_core.testing import GuardrailConformance
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import ALL, made
+from filter_samples import ALL, made
 
 BLOCKS = made(
     patterns=[{"pattern_type": "prebuilt", "pattern_name": "email", "action": "BLOCK"}],

@@ -17,7 +17,7 @@ from tianji_guardrail_content_filter.categories import CATEGORIES
 from tianji_guardrail_content_filter.filter import Filter, Found, Rule
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import ALL, check, made, masked
+from filter_samples import ALL, check, made, masked
 
 EVERYTHING = made(
     patterns=[*ALL, {"pattern_type": "regex", "name": "evil", "pattern": "(a+)+$", "action": "MASK"}],

@@ -11,7 +11,7 @@ import pytest
 from tianji_guardrail_content_filter.prebuilt import PREBUILT, luhn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import ALL, made, masked
+from filter_samples import ALL, made, masked
 
 SECRET = "wJalrXUtnFEMI" + "/K7MDENG/bPxRfiCYEXAMPLE" + "KEY"
 JWT = "ey" + "JhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0In0" + ".dozjgNryP4J3jVmNHl0w5N"

@@ -13,7 +13,7 @@ from tianji_core.api.guardrail import ALLOW, Block
 from tianji_guardrail_content_filter.categories import CATEGORIES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from common import check, made, masked
+from filter_samples import check, made, masked
 
 TAG = "[KEYWORD_REDACTED]"
 
