@@ -185,6 +185,11 @@ def test_what_cannot_be_looked_for_is_told(used):
         made(detect_secrets_config={"filters_used": []})
 
 
+def test_a_detector_that_is_nearly_right_is_told():
+    with pytest.raises(ValidationError, match="did you mean StripeDetector"):
+        made(detect_secrets_config={"plugins_used": [{"name": "StrypeDetector"}]})
+
+
 def test_random_looks_count_only_where_a_config_says_so():
     text = f'const id = "{some(Random(3), 40, "0123456789abcdef")}"'
     assert check(made(), text) == ALLOW

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,7 +25,8 @@ class Detector(BaseModel):
     @model_validator(mode="after")
     def _exists(self) -> Detector:
         if self.name not in known():
-            raise ValueError(f"there is no such detector; there are: {', '.join(sorted(known()))}")
+            like = get_close_matches(self.name, known(), cutoff=0.5)
+            raise ValueError(f"there is no such detector{'; did you mean ' + ' or '.join(like) if like else ''}")
         if self.limit is not None and self.name not in LIMITS:
             raise ValueError(f"only {' and '.join(LIMITS)} have a limit")
         return self
