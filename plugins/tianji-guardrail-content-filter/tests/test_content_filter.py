@@ -1,82 +1,29 @@
+"""Verdicts, and what they cost."""
+
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from pathlib import Path
+from random import Random
 
 import pytest
 from pydantic import ValidationError
 
-from tianji_core.api.guardrail import ALLOW, Block, Guardrail, Payload, Rewrite
-from tianji_core.testing import GuardrailConformance
+from tianji_core.api.guardrail import ALLOW, Block, Payload, Rewrite
 from tianji_core.testing.standard import SampleCall
-from tianji_guardrail_content_filter import ContentFilter, ContentFilterSettings
 from tianji_guardrail_content_filter.categories import CATEGORIES
-from tianji_guardrail_content_filter.prebuilt import PREBUILT
+from tianji_guardrail_content_filter.filter import Filter, Found, Rule
 
-ALL = [{"pattern_type": "prebuilt", "pattern_name": name, "action": "MASK"} for name in PREBUILT]
+sys.path.insert(0, str(Path(__file__).parent))
+from filter_samples import ALL, check, made, masked
 
-
-def made(**settings):
-    return ContentFilter(ContentFilterSettings(guardrail="litellm_content_filter", **settings))
-
-
-def check(guardrail, text, stage="pre_call"):
-    body = {"messages": [{"role": "user", "content": text}]}
-    return asyncio.run(guardrail.check(stage, Payload(SampleCall(body=body), body)))
-
-
-def masked(guardrail, text):
-    verdict = check(guardrail, text)
-    return text if verdict == ALLOW else verdict.body["messages"][0]["content"]
-
-
-class TestBlocks(GuardrailConformance):
-    benign, attacks = ("Good morning", "The bluebirds sing"), ("project BLUEBIRD is late", "ann@example.com")
-
-    def guardrail(self) -> Guardrail:
-        pattern = {"pattern_type": "prebuilt", "pattern_name": "email", "action": "BLOCK"}
-        return made(patterns=[pattern], blocked_words=[{"keyword": "bluebird", "action": "BLOCK"}])
-
-
-class TestMasks(GuardrailConformance):
-    benign, attacks, objection = ("Good morning",), ("ann@example.com", "is it 192.168.0.1?"), "rewrite"
-
-    def guardrail(self) -> Guardrail:
-        guardrail = made(patterns=ALL)
-        guardrail.stages = frozenset({"pre_call", "post_call", "logging_only"})  # beside the call it blocks
-        return guardrail
-
-
-SAMPLES = {
-    "email": (["ann.b+c@mail.example.co.uk"], ["ann@localhost", "@example.com"]),
-    "us_phone": (["(212) 555-0142", "+1 212 555 0142", "212-555-0142"], ["12-34-56"]),
-    "us_ssn": (["536-90-4399"], ["000-12-3456", "666-12-3456", "123-00-4567", "912-12-1234"]),
-    "visa": (["4111 1111 1111 1111", "4111111111111111"], ["4111 1111 1111 1112"]),
-    "mastercard": (["5555-5555-5555-4444"], ["5555-5555-5555-4445"]),
-    "amex": (["3782 822463 10005"], ["3782 822463 10006"]),
-    "discover": (["6011 1111 1111 1117"], ["6011 1111 1111 1118"]),
-    "credit_card": (["4222222222222", "30569309025904"], ["1234567890123", "0000000000000000"]),
-    "iban": (["DE89 3704 0044 0532 0130 00", "GB29NWBK60161331926819"], ["DE89 3704 0044 0532 0130 01"]),
-    "ipv4": (["192.168.10.254"], ["1.2.3", "999.1.1.1"]),
-    "ipv6": (["2001:0db8:85a3:0000:0000:8a2e:0370:7334", "fe80::1"], ["12:30"]),
-    "mac_address": (["00:1B:44:11:3A:B7"], ["00:1B:44"]),
-    "url": (["https://example.com/a?b=c"], ["example.com"]),
-    "aws_access_key": (["AKIA" + "IOSFODNN7EXAMPLE"], ["AKIA1"]),
-    "github_token": (["gh" + "p_" + "a1" * 18], ["ghp_short"]),
-    "slack_token": (["xo" + "xb-1234567890-abcdef"], ["xoxo"]),
-    "generic_api_key": (["sk-" + "a1B2" * 8], ["sk-learn"]),
-    "passport_us": (["A12345678"], ["A1234"]),
-}
-
-
-@pytest.mark.parametrize("name", PREBUILT)
-def test_prebuilt_patterns(name):
-    guardrail = made(patterns=[{"pattern_type": "prebuilt", "pattern_name": name, "action": "MASK"}])
-    good, bad = SAMPLES[name]
-    for text in good:
-        assert masked(guardrail, f"Ä: {text}, so") == f"Ä: [{name.upper()}_REDACTED], so"
-    for text in bad:
-        assert masked(guardrail, f"Ä: {text}, so") == f"Ä: {text}, so"
+EVERYTHING = made(
+    patterns=[*ALL, {"pattern_type": "regex", "name": "evil", "pattern": "(a+)+$", "action": "MASK"}],
+    categories=[{"category": name, "severity_threshold": "low", "action": "MASK"} for name in CATEGORIES],
+    blocked_words=[{"keyword": "project bluebird", "action": "MASK"}],
+)
 
 
 def test_a_pattern_of_ones_own():
@@ -84,76 +31,62 @@ def test_a_pattern_of_ones_own():
     assert masked(made(patterns=[pattern]), "see T-1234 and T-99") == "see [TICKET_REDACTED] and T-99"
     blocked = check(made(patterns=[{**pattern, "action": "BLOCK"}]), "see T-1234")
     assert blocked.detail == {"error": "Content blocked: ticket pattern detected", "pattern": "ticket"}
+    assert "1234" not in str(blocked)
 
 
-def test_words_are_whole_and_of_any_case():
-    words = [
-        {"keyword": "Blue Bird", "action": "MASK"},
-        {"keyword": "müll", "action": "MASK"},
-        {"keyword": "c++", "action": "MASK"},
-    ]
-    guardrail = made(blocked_words=words)
-    tag = "[KEYWORD_REDACTED]"
-    assert masked(guardrail, "BLUE  bird, blue bird bluebird") == f"{tag}, {tag} bluebird"
-    assert masked(guardrail, "Müll müllig MÜLL") == f"{tag} müllig {tag}"
-    assert masked(guardrail, "I like C++!") == f"I like {tag}!"
+def test_tags_of_ones_own():
+    """https://docs.litellm.ai/docs/proxy/guardrails/litellm_content_filter#customizing-tags"""
+    guardrail = made(
+        pattern_redaction_format="***{pattern_name}***",
+        keyword_redaction_tag="***REDACTED***",
+        patterns=[each for each in ALL if each["pattern_name"] in ("email", "us_ssn")],
+        blocked_words=[{"keyword": "confidential", "action": "MASK"}],
+    )
+    text = "Email john@example.com, SSN 123-45-6789, confidential data"
+    assert masked(guardrail, text) == "Email ***EMAIL***, SSN ***US_SSN***, ***REDACTED*** data"
 
 
-def test_a_block_names_the_word_and_nothing_else():
-    words = [{"keyword": "bluebird", "action": "BLOCK", "description": "A secret project"}]
-    verdict = check(made(blocked_words=words), "my BlueBird secret")
-    assert isinstance(verdict, Block)
-    assert verdict.detail == {
-        "error": "Content blocked: keyword 'bluebird' detected",
-        "keyword": "bluebird",
-        "description": "A secret project",
-    }
-    assert "secret" not in verdict.reason
+def test_how_many_of_each():
+    verdict = check(made(patterns=ALL), "ann@example.com, bob@example.com, 10.0.0.1")
+    assert isinstance(verdict, Rewrite)
+    assert dict(verdict.found) == {"email": 2, "ipv4": 1}
 
 
-def test_words_from_a_file(tmp_path):
-    path = tmp_path / "words.yaml"
-    path.write_text("blocked_words:\n  - keyword: wumpus\n    action: MASK\n  - grue\n")
-    guardrail = made(blocked_words_file=str(path))
-    assert masked(guardrail, "a wumpus") == "a [KEYWORD_REDACTED]"
-    assert isinstance(check(guardrail, "a grue"), Block)
-    for text in ("5", "[{}]", "a: [", "blocked_words: 5"):
-        path.write_text(text)
-        with pytest.raises(ValueError, match="blocked_words_file"):
-            made(blocked_words_file=str(path))
-    with pytest.raises(ValueError, match="FileNotFoundError"):
-        made(blocked_words_file=str(tmp_path / "none"))
+def test_of_two_that_overlap_the_first_stands_for_both():
+    assert masked(made(patterns=ALL), "see https://ann@example.com/x now") == "see [URL_REDACTED] now"
 
 
-def test_categories_by_severity():
-    low = made(categories=[{"category": "harmful_self_harm", "severity_threshold": "low"}])
-    high = made(categories=[{"category": "harmful_self_harm"}], severity_threshold="high")
-    assert isinstance(check(low, "about self-harm"), Block)
-    assert check(high, "about self-harm") == ALLOW
-    assert check(high, "how to commit suicide").detail["category"] == "harmful_self_harm"
-    for name, phrases in CATEGORIES.items():
-        found = made(categories=[{"category": name, "severity_threshold": "low"}])
-        assert all(isinstance(check(found, text), Block) for texts in phrases.values() for text in texts)
-        assert check(found, "Please summarise the minutes of the meeting.") == ALLOW
+def test_a_block_comes_before_masks_and_categories_before_patterns_before_words():
+    guardrail = made(
+        patterns=[{"pattern_type": "prebuilt", "pattern_name": "email", "action": "BLOCK"}, *ALL],
+        blocked_words=[{"keyword": "bluebird"}],
+        categories=[{"category": "denied_insults"}],
+    )
+    assert "pattern" in check(guardrail, "bluebird: ann@example.com").detail
+    assert "category" in check(guardrail, "bluebird: ann@example.com, you moron").detail
+    assert check(guardrail, "bluebird, 10.0.0.1").detail["keyword"] == "bluebird"
 
 
 def test_beside_the_call_what_would_be_masked_blocks():
-    guardrail = made(patterns=ALL)
-    assert isinstance(check(guardrail, "ann@example.com", "during_call"), Block)
-    verdict = check(guardrail, "ann@example.com, bob@example.com")
-    assert isinstance(verdict, Rewrite)
-    assert dict(verdict.found) == {"email": 2}
+    verdict = check(made(patterns=ALL), "ann@example.com", "during_call")
+    assert isinstance(verdict, Block)
+    assert "ann" not in str(verdict)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         {"patterns": [{"pattern_type": "prebuilt", "pattern_name": "nothing"}]},
+        {"patterns": [{"pattern_type": "prebuilt"}]},
         {"patterns": [{"pattern_type": "regex"}]},
         {"patterns": [{"pattern_type": "regex", "pattern": "(?=a)b"}]},
+        {"patterns": [{"pattern_type": "regex", "pattern": r"(a)\1"}]},
         {"patterns": [{"pattern_type": "regex", "pattern": "("}]},
-        {"categories": [{"category": "nothing"}]},
+        {"patterns": [{"pattern_type": "regex", "pattern": "a*"}]},
+        {"patterns": [{"pattern_type": "regex", "pattern": "a", "action": "WARN"}]},
         {"blocked_words": [{"keyword": ""}]},
+        {"blocked_words": [{"keyword": " "}]},
+        {"severity_threshold": "extreme"},
     ],
 )
 def test_what_cannot_be_used_is_told(settings):
@@ -166,25 +99,66 @@ def test_a_filter_of_nothing():
         made()
 
 
-@pytest.mark.parametrize("unit", ["a@", "1 ", "a.", "https://", "4111-"])
-def test_time_grows_with_the_text_only(unit):
-    text = unit * (1_000_000 // len(unit))
-    pattern = {"pattern_type": "regex", "pattern": "(a+)+$", "action": "MASK"}
-    guardrail = made(patterns=[*ALL, pattern], categories=[{"category": name} for name in CATEGORIES])
+def test_too_much_for_its_memory_is_told_and_does_not_pass_everything():
+    rules = [Rule(rf"x{number}[\pL\pN]{{200}}", None, Found("x", "x", {})) for number in range(20)]
+    with pytest.raises(ValueError, match="too many"):
+        Filter(rules, memory=1 << 16)
+
+
+N = 1_000_000
+HOSTILE = {
+    "addresses": "a@" * (N // 2),
+    "whole addresses": "a@b.de " * (N // 7),
+    "digits": "1" * N,
+    "spaced digits": "1 " * (N // 2),
+    "wrong cards": "4111-1111-1111-1112 " * (N // 20),
+    "wrong banks": "DE89 3704 0044 0532 0130 01 " * (N // 28),
+    "colons": "a:" * (N // 2),
+    "double colons": "::" * (N // 2),
+    "addresses of machines": "1." * (N // 2),
+    "links": "https://" * (N // 8),
+    "keys": "key-" * (N // 4),
+    "phones": "+49 30 123 " * (N // 11),
+    "the letter a": "a" * N,
+    "a and b": "a" * (N - 1) + "b",
+    "words": "project bluebird " * (N // 17),
+    "nearly words": "project bluebir " * (N // 16),
+    "phrases": "make a bomb " * (N // 12),
+    "white space": "project" + " " * N,
+    "invisible": "\u200b" * N,
+    "Chinese": "项目" * (N // 2),
+    "random": "".join(Random(1).choices("abcdefghijklmnopqrstuvwxyzABCDEF0123456789 .:@-/", k=N)),
+    "random letters": "".join(Random(2).choices([chr(code) for code in range(33, 2000)], k=N)),
+    "half characters": "\ud83d" * N,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_time_grows_with_the_text_only(kind):
+    """Measured at 5 ms to 2 s for a million characters; the bounds leave room for a busy machine."""
 
     def seconds(part):
         started = time.process_time()
-        check(guardrail, part)
+        EVERYTHING._filter.hits(part)
         return time.process_time() - started
 
+    text = HOSTILE[kind]
     seconds(text[:1000])
-    short, long = seconds(text[:100_000]), seconds(text)
-    assert long < max(2.0, 40 * short)
+    short, long = seconds(text[: len(text) // 10]), seconds(text)
+    print(f"{kind}: {long * 1e3:.0f} ms")
+    assert long < 8.0
+    assert long < 30 * short + 0.2
+
+
+@pytest.mark.parametrize("kind", ["random", "random letters", "digits", "half characters"])
+def test_what_comes_after_a_million_hostile_characters_is_found(kind):
+    assert masked(EVERYTHING, f"{HOSTILE[kind]} project bluebird").endswith("[KEYWORD_REDACTED]")
 
 
 def test_what_an_ordinary_request_costs():
-    guardrail = made(patterns=ALL, categories=[{"category": name} for name in CATEGORIES])
-    text = "Please summarise the minutes of the meeting and say who has to do what until when. " * 8
+    """Measured at 4 µs for 600 characters, beside the 4 µs that it takes to see the request's texts."""
+    guardrail = made(patterns=ALL)
+    text = ("Please summarise the minutes of the meeting of 26 November, 10:30, and say who has to do what. " * 8)[:600]
     payload = Payload(SampleCall(), {"messages": [{"role": "user", "content": text}]})
 
     async def many(count):
@@ -193,9 +167,9 @@ def test_what_an_ordinary_request_costs():
 
     asyncio.run(many(100))
     best = 1.0
-    for _ in range(5):
+    for _ in range(10):
         started = time.process_time()
         asyncio.run(many(500))
         best = min(best, (time.process_time() - started) / 500)
-    print(f"{best * 1e6:.1f} µs for {len(text)} characters")
-    assert best < 200e-6
+    print(f"{best * 1e6:.1f} µs")
+    assert best < 80e-6

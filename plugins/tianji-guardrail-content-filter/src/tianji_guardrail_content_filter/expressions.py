@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import re2
 
+MEMORY: Final = 64 << 20
+"""Bytes that RE2 may use for what it compiles, and for what it remembers of texts."""
 
-def options() -> Any:
+
+def options(memory: int = MEMORY) -> Any:
     """How all are compiled: quietly, and within a bounded memory."""
     found = re2.Options()
     found.log_errors = False
-    found.max_mem = 64 << 20
+    found.max_mem = memory
     return found
 
 
@@ -25,9 +28,3 @@ def compiled(expression: str) -> Any:
         raise ValueError(
             f"this expression cannot be used: {text} (RE2 has no look-around and no back-references)"
         ) from None
-
-
-def any_of(texts: list[str]) -> str:
-    """Whole words and phrases in any case, with any white space between words; longer ones before shorter ones."""
-    spelled = [r"\s+".join(re2.escape(word) for word in text.split()) for text in sorted(texts, key=len, reverse=True)]
-    return r"(?i)(?:^|[^\pL\pN_])(" + "|".join(spelled) + r")(?:$|[^\pL\pN_])"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tianji_core.api.guardrail import GuardrailSettings
-from tianji_guardrail_content_filter.categories import CATEGORIES, ORDER, Severity
+from tianji_guardrail_content_filter.categories import CATEGORIES, Severity
+from tianji_guardrail_content_filter.category_file import read_yaml, told
 from tianji_guardrail_content_filter.expressions import compiled
 from tianji_guardrail_content_filter.prebuilt import PREBUILT
 
@@ -35,7 +34,8 @@ class Pattern(_Part):
             raise ValueError(f"there is no such prebuilt pattern; there are: {', '.join(PREBUILT)}")
         if self.pattern_type == "regex" and not self.pattern:
             raise ValueError("a regex needs a pattern")
-        compiled(self.expression)
+        if compiled(self.expression).search(b"") is not None:
+            raise ValueError("this expression finds something in an empty text, so it would in every text")
         return self
 
     @property
@@ -50,7 +50,7 @@ class Pattern(_Part):
 class Word(_Part):
     """One of `blocked_words`."""
 
-    keyword: str = Field(min_length=1)
+    keyword: str = Field(min_length=1, pattern=r"\S")
     action: Action = "BLOCK"
     description: str | None = None
 
@@ -58,24 +58,20 @@ class Word(_Part):
 class Category(_Part):
     """One of `categories`."""
 
-    category: str
+    category: str = Field(min_length=1)
     enabled: bool = True
-    action: Action = "BLOCK"
-    severity_threshold: Severity = "medium"
+    action: Action | None = None
+    """None: that of the file, else BLOCK."""
+    severity_threshold: Severity | None = None
+    category_file: str | None = None
 
-    @field_validator("category")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        if name not in CATEGORIES:
-            raise ValueError(f"there is no such category; there are: {', '.join(CATEGORIES)}")
-        return name
-
-    def phrases(self) -> list[str]:
-        """Its phrases from the threshold on."""
-        least = ORDER[self.severity_threshold]
-        return [
-            text for severity, texts in CATEGORIES[self.category].items() if ORDER[severity] >= least for text in texts
-        ]
+    @model_validator(mode="after")
+    def _exists(self) -> Category:
+        if self.category_file is None and self.category not in CATEGORIES:
+            raise ValueError(
+                f"there is no such category; there are: {', '.join(CATEGORIES)}. Others need a category_file"
+            )
+        return self
 
 
 class ContentFilterSettings(GuardrailSettings):
@@ -85,31 +81,22 @@ class ContentFilterSettings(GuardrailSettings):
     blocked_words: list[Word] = Field(default_factory=list, description="Words and phrases, as whole words in any case")
     blocked_words_file: str | None = Field(None, description="A YAML file with more of them: `blocked_words: [...]`")
     categories: list[Category] = Field(default_factory=list, description="Categories of content")
-    severity_threshold: Severity | None = Field(None, description="For categories that do not say their own")
+    severity_threshold: Severity = Field("medium", description="For categories that do not say their own")
     pattern_redaction_format: str = Field(
         "[{pattern_name}_REDACTED]", description="What stands for what a pattern has hit"
     )
     keyword_redaction_tag: str = Field("[KEYWORD_REDACTED]", description="What stands for words that were hit")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _thresholds(cls, values: Any) -> Any:
-        least = values.get("severity_threshold") if isinstance(values, dict) else None
-        if least is None or not isinstance(values.get("categories"), list):
-            return values
-        listed = [
-            {"severity_threshold": least, **each} if isinstance(each, dict) else each for each in values["categories"]
-        ]
-        return {**values, "categories": listed}
-
     def words(self) -> list[Word]:
         """Those of the config and of the file. Raises ValueError for a file that is none of words."""
         if self.blocked_words_file is None:
             return self.blocked_words
+        loaded = read_yaml(self.blocked_words_file, "blocked_words_file")
+        listed: Any = loaded.get("blocked_words") if isinstance(loaded, dict) else loaded
+        if not isinstance(listed, list):
+            raise ValueError("blocked_words_file has no list of words")
         try:
-            loaded = yaml.safe_load(Path(self.blocked_words_file).read_text())
-            listed: Any = loaded.get("blocked_words") if isinstance(loaded, dict) else loaded
-            more = [Word(keyword=each) if isinstance(each, str) else Word.model_validate(each) for each in listed]
-        except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-            raise ValueError(f"blocked_words_file cannot be used: {type(error).__name__}") from None
+            more = [Word.model_validate({"keyword": each} if isinstance(each, str) else each) for each in listed]
+        except ValidationError as error:
+            raise ValueError(f"blocked_words_file has something that is no word: {told(error)}") from None
         return [*self.blocked_words, *more]

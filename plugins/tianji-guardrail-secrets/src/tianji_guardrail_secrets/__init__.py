@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tianji_core import hookimpl
-from tianji_guardrail_secrets.guardrail import HideSecrets, HideSecretsSettings
+from tianji_guardrail_secrets.guardrail import HideSecrets
+from tianji_guardrail_secrets.settings import HideSecretsSettings
 
 if TYPE_CHECKING:
     from tianji_core.hookspecs import Register

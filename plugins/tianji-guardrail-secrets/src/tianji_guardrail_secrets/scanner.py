@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import re2
 
-from tianji_guardrail_secrets.rules import Rule, compiled
+from tianji_guardrail_secrets.rule import MEMORY, Rule, compiled, options
 
 REDACTED = "[REDACTED]"
+_CANARY = "tianji-canary-7d1f"
 
 
 class Scanner:
-    """Finds what the rules describe. Linear in the length of the text."""
+    """Finds what the rules describe, in time that grows with the text only."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        options = re2.Options()
-        options.log_errors = False
-        self._all = re2.Set.SearchSet(options)
-        self._names: list[str] = []
-        self._patterns = []
+    def __init__(self, rules: Sequence[Rule], memory: int = MEMORY) -> None:
+        """Raises ValueError for a rule that RE2 does not take, and if all together are too many for its memory."""
+        self._all: Any = re2.Set.SearchSet(options(memory))
+        self._rules: list[tuple[Rule, Any]] = []
         for rule in rules:
             pattern = compiled(rule.pattern)
             if pattern is None:
                 raise ValueError(f"the pattern of {rule.name} cannot be used")
             self._all.Add(rule.pattern.encode())
-            self._names.append(rule.name)
-            self._patterns.append(pattern)
-        self._all.Compile()
+            self._rules.append((rule, pattern))
+        canary = self._all.Add(_CANARY.encode())
+        # A set that has no room to run says the same as one that finds nothing.
+        if not _compiles(self._all) or self._all.Match(_CANARY.encode()) != [canary]:
+            raise ValueError("there are too many rules")
+        self._canary = canary
 
     def hide(self, text: str) -> tuple[str, list[str]]:
         """The text without credentials, and the kind of each that was in it."""
@@ -35,26 +38,35 @@ class Scanner:
         hits = self._all.Match(data)
         if not hits:
             return text, []
-        spans: list[tuple[int, int, str]] = []
-        for index in hits:
-            for match in self._patterns[index].finditer(data):
-                start, end = match.span()
-                for group in range(1, len(match.groups()) + 1):
-                    if match.group(group) is not None and self._names[index] in _GROUPED:
-                        start, end = match.span(group)
-                        break
-                spans.append((start, end, self._names[index]))
+        spans = sorted(self._spans(hits, data), key=lambda span: (span[0], -span[1]))
+        if not spans:
+            return text, []
         out, at, kinds = [], 0, []
-        for start, end, kind in sorted(spans, key=lambda span: (span[0], -span[1])):
+        for start, end, kind in spans:
             if start >= at:
                 out += [data[at:start], REDACTED.encode()]
                 kinds.append(kind)
-                at = end
-            elif end > at:  # two that overlap are one
-                at = end
+            at = max(at, end)  # two that overlap are one
         out.append(data[at:])
         return b"".join(out).decode("utf-8", "surrogatepass"), kinds
 
+    def _spans(self, hits: Iterable[int], data: bytes) -> Iterator[tuple[int, int, str]]:
+        for index in hits:
+            if index == self._canary:
+                continue
+            rule, pattern = self._rules[index]
+            if rule.find is not None:
+                yield from ((start, end, rule.name) for start, end in rule.find(data))
+                continue
+            for match in pattern.finditer(data):
+                start, end = match.span(rule.group)
+                if rule.check is None or rule.check(data[start:end].decode("utf-8", "replace")):
+                    yield start, end, rule.name
 
-_GROUPED = frozenset({"AWSSecretKey", "AzureStorageKey", "BearerToken", "BasicAuth", "Password"})
-"""Rules whose group is the credential; in those of detect-secrets a group may be any part of it."""
+
+def _compiles(all_rules: Any) -> bool:
+    try:
+        all_rules.Compile()
+    except re2.error:
+        return False
+    return True
