@@ -111,6 +111,23 @@ def test_what_was_masked_is_put_back(service):
     assert len(service.requests) == asked
 
 
+def test_tags_that_somebody_wrote_stand_for_nothing(service):
+    memory = {}
+    settings = {"output_parse_pii": True, "mode": "pre_call", "pii_entities_config": {"EMAIL_ADDRESS": "MASK"}}
+    verdict = check(made(service, **settings), f"<EMAIL_ADDRESS_1> is not {MAIL}", memory=memory)
+    assert said(verdict) == "<EMAIL_ADDRESS_1> is not <EMAIL_ADDRESS_2>"
+    told = answer("<EMAIL_ADDRESS_1> <EMAIL_ADDRESS_2>")
+    assert said(check(made(service, **settings), "x", told, stage="post_call", memory=memory)) == (
+        f"<EMAIL_ADDRESS_1> {MAIL}"
+    )
+
+
+def test_a_clients_language_is_looked_at_as_well(service):
+    guardrail = made(service, pii_entities_config={"EMAIL_ADDRESS": "MASK"})
+    assert said(check(guardrail, MAIL, language="xx")) == "<EMAIL_ADDRESS>"
+    assert [asked["language"] for asked in service.requests] == ["en", "xx"]
+
+
 def test_when_it_has_anything_to_do(service):
     payload = Payload(SampleCall(), {})
     assert not made(service, mode="pre_call", output_parse_pii=True).needs("post_call", payload)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from tianji_core.api.guardrail import Block, Guardrail, Payload, Stage, Verdict
 from tianji_core.transport.json_service import JsonService
 from tianji_guardrail_presidio.analyzer import Analyzer, Finding
 from tianji_guardrail_presidio.settings import PresidioSettings
+
+_NUMBERS = "numbers"
 
 
 class Presidio(Guardrail):
@@ -51,10 +53,13 @@ class Presidio(Guardrail):
                 reason = f"Blocked entity detected: {named[0]} by Guardrail: presidio. This entity is not allowed."
                 return Block(reason, {"entities": named})
             counts.update(f.entity for each in found for f in each)
-            numbers = payload.memory if stage == "pre_call" and self._settings.output_parse_pii else None
+            numbers = None
+            if stage == "pre_call" and self._settings.output_parse_pii and any(found):
+                numbers = payload.memory.get(_NUMBERS) or _Numbers(texts)
+                payload.memory[_NUMBERS] = numbers
             texts = [_masked(text, each, numbers) for text, each in zip(texts, found, strict=True)]
         if stage == "post_call" and payload.memory:
-            texts = [_restored(text, payload.memory) for text in texts]
+            texts = [payload.memory[_NUMBERS].restored(text) for text in texts]
         return payload.rewritten(places, texts, counts)
 
     def _looks(self, stage: Stage) -> bool:
@@ -69,10 +74,16 @@ class Presidio(Guardrail):
         more = payload.options.get("entities")
         if wanted and isinstance(more, list):  # a client may ask for more, not for less
             wanted += [entity for entity in more if isinstance(entity, str) and entity not in wanted]
-        language = payload.options.get("language")
-        spoken = language if isinstance(language, str) else settings.presidio_language
-        by_text = await self._analyzer.find(texts, spoken, wanted)
-        return [_apart(filter(self._counts, by_text.get(text, ()))) for text in texts]
+        # A language that a client names is looked at as well: in place of the config's it would switch recognizers off.
+        named = payload.options.get("language")
+        languages = [settings.presidio_language]
+        if isinstance(named, str) and named not in languages:
+            languages.append(named)
+        by_language = [await self._analyzer.find(texts, language, wanted) for language in languages]
+        return [
+            _apart(filter(self._counts, (each for found in by_language for each in found.get(text, ()))))
+            for text in texts
+        ]
 
     def _counts(self, finding: Finding) -> bool:
         thresholds = self._settings.presidio_score_thresholds
@@ -100,26 +111,42 @@ def _apart(findings: Iterable[Finding]) -> list[Finding]:
     return kept
 
 
-def _masked(text: str, findings: list[Finding], numbers: dict[str, Any] | None) -> str:
-    """The text with `<ENTITY>` in place of findings; with `numbers` equal ones get the same number, noted there."""
+class _Numbers:
+    """What was masked in a request, by the tag that stands for it."""
+
+    def __init__(self, texts: list[str]) -> None:
+        """`texts` are the request's: a tag that somebody wrote into them stands for nothing."""
+        self.found: dict[str, str] = {}
+        self._tags: dict[tuple[str, str], str] = {}
+        self._counts: Counter[str] = Counter()
+        self._written = frozenset(tag for text in texts for tag in _TAG.findall(text))
+
+    def tag(self, entity: str, found: str) -> str:
+        """The tag for something that was found; the same for the same."""
+        tag = self._tags.get((entity, found))
+        if tag is None:
+            while tag is None or tag in self._written:
+                self._counts[entity] += 1
+                tag = f"<{entity}_{self._counts[entity]}>"
+            self._tags[(entity, found)] = tag
+            self.found[tag] = found
+        return tag
+
+    def restored(self, text: str) -> str:
+        """A text with what was masked in place of its tags; what comes back is not looked at again."""
+        return _TAG.sub(lambda match: self.found.get(match[0], match[0]), text)
+
+
+_TAG = re.compile(r"<[A-Z][A-Z0-9_]{0,60}>")
+
+
+def _masked(text: str, findings: list[Finding], numbers: _Numbers | None) -> str:
+    """The text with `<ENTITY>` in place of findings, or with a number to each."""
     out, at = [], 0
     for each in findings:
         found = text[each.start : each.end]
-        tag = f"<{each.entity}>"
-        if numbers is not None:
-            tag = next((t for t, v in numbers.items() if v == found and t.startswith(f"<{each.entity}_")), "")
-            if not tag:
-                count = sum(t.startswith(f"<{each.entity}_") for t in numbers)
-                tag = f"<{each.entity}_{count + 1}>"
-                numbers[tag] = found
+        tag = f"<{each.entity}>" if numbers is None else numbers.tag(each.entity, found)
         out += [text[at : each.start], tag]
         at = each.end
     out.append(text[at:])
     return "".join(out)
-
-
-def _restored(text: str, numbers: dict[str, Any]) -> str:
-    for tag, found in numbers.items():
-        if tag in text:
-            text = text.replace(tag, found)
-    return text
