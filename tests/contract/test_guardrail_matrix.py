@@ -89,6 +89,10 @@ IN_STREAMS = {
                 user([{"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": BAD}]}]),
             ),
             "tool definition": messages(user("Hi"), tools=[{"name": "f", "input_schema": SCHEMA, "description": "x"}]),
+            "tool definition of an odd name": messages(
+                user("Hi"),
+                tools=[{"name": "f", "input_schema": {"type": "object", "properties": {"type": {"description": BAD}}}}],
+            ),
             "document": messages(
                 user([{"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": BAD}}])
             ),
@@ -300,5 +304,39 @@ def test_what_a_model_says(gateway, fake_upstream, path, stream, kind, mode):
 def test_what_other_models_answer(gateway, fake_upstream, path, body, vendor):
     fake_upstream.answer(Answer.json(vendor))
     answer = gateway("post_call", path, {"model": "m", **body})
+    assert answer.status == 400, answer.body
+    assert BAD.encode() not in answer.body
+
+
+CITED = {
+    **CLAUDE,
+    "content": [
+        {
+            "type": "text",
+            "text": "Fine.",
+            "citations": [{"type": "char_location", "cited_text": BAD, "document_index": 0}],
+        }
+    ],
+}
+
+
+def cited_stream():
+    citation = {"type": "citations_delta", "citation": CITATION}
+    events = [
+        {"type": "message_start", "message": {**CLAUDE, "content": [], "stop_reason": None}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Fine."}},
+        {"type": "content_block_delta", "index": 0, "delta": citation},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 3}},
+        {"type": "message_stop"},
+    ]
+    return Answer.sse(*(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in events), done=False)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_only_the_dialect_of_an_answer_has(gateway, fake_upstream, stream):
+    fake_upstream.answer(cited_stream() if stream else Answer.json(CITED))
+    answer = gateway("post_call", "/v1/messages", {**ASKED["claude"], "stream": stream})
     assert answer.status == 400, answer.body
     assert BAD.encode() not in answer.body

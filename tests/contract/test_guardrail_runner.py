@@ -467,6 +467,16 @@ def test_a_guardrail_asks_a_model_of_the_gateway(ask, row, fake_upstream):
     assert ask([guard(kind="Asks")], says("x"), rows=rows, answer=Answer.chat()).status >= 400
 
 
+def test_a_policys_guardrails_do_not_look_at_what_a_guardrail_asks(ask, row, fake_upstream):
+    rows = [row(fake_upstream, "m"), row(fake_upstream, "judge", mock_response="fine")]
+    policies = {
+        "policies": {"careful": {"guardrails": {"add": ["words"]}}},
+        "policy_attachments": [{"policy": "careful", "scope": "*"}],
+    }
+    guards = [guard(default_on=False), guard("asks", kind="Asks")]
+    assert ask(guards, says("x"), rows=rows, answer=Answer.chat(), **policies).status == 200
+
+
 # -- written for the reference -----------------------------------------------------------------------------------------
 
 CUSTOM = """

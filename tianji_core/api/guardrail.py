@@ -74,9 +74,9 @@ class Payload:
     memory: dict[str, Any] = field(default_factory=dict)
     """This guardrail's own until the call is over, at all its stages; empty at first."""
     unseen: tuple[str, ...] = ()
-    """Texts that go to the vendor beside the normal form, since the caller speaks its dialect."""
+    """Texts that pass between caller and vendor beside the normal form, since they speak the same dialect."""
     wants: Callable[[list[Text]], list[Text]] | None = None
-    """Which texts the config lets this guardrail see; None if all."""
+    """Which texts of requests the config lets this guardrail see; None if all."""
 
     def texts(self) -> Iterator[str]:
         """Every text a person or a model wrote here: the answer's at `post_call`, the request's otherwise."""
@@ -85,11 +85,12 @@ class Payload:
     def places(self) -> list[Text]:
         """The same, with whose they are and where. Those of `unseen` have the path `("unseen", index)`."""
         if self.response is not None:
-            found = list(answer_places(self.response))
-        else:
-            found = list(request_places(self.request))
-            found += (Text(text, "user", "other", ("unseen", index)) for index, text in enumerate(self.unseen))
+            return [*answer_places(self.response), *self._unseen("assistant")]
+        found = [*request_places(self.request), *self._unseen("user")]
         return found if self.wants is None else self.wants(found)
+
+    def _unseen(self, role: str) -> Iterator[Text]:
+        return (Text(text, role, "other", ("unseen", index)) for index, text in enumerate(self.unseen))
 
     def images(self) -> list[str]:
         """The addresses (`https:` or `data:`) of all pictures in the request's messages."""
@@ -104,16 +105,6 @@ class Payload:
             return ALLOW
         body = self.request if self.response is None else self.response
         return Rewrite(replaced(body, {p: t for p, t in changed.items() if p[0] != "unseen"}), found or {})
-
-
-def request_texts(body: Body) -> Iterator[str]:
-    """Every text of a request."""
-    return (place.text for place in request_places(body))
-
-
-def response_texts(body: Body) -> Iterator[str]:
-    """Every text of an answer."""
-    return (place.text for place in answer_places(body))
 
 
 class Asking(Protocol):
@@ -177,5 +168,5 @@ class Guardrail(ABC):
 
 __all__ = [
     "ALLOW", "Allow", "Asking", "Block", "Guardrail", "GuardrailSettings", "Payload", "Rewrite", "Stage", "Text",
-    "Unreachable", "Verdict", "request_texts", "response_texts",
+    "Unreachable", "Verdict",
 ]  # fmt: skip

@@ -135,6 +135,11 @@ def strings(value: Any, path: Path = ()) -> Iterator[Text]:
             stack.extend((each, (*at, key)) for key, each in reversed(item.items()))
 
 
+def last_name(path: Path) -> str:
+    """The member that a value is in, or in whose list; "" if there is none."""
+    return next((step for step in reversed(path) if isinstance(step, str)), "")
+
+
 def _message(message: Body, path: Path, role: str) -> Iterator[Text]:
     said = message.get("role")
     role = said if isinstance(said, str) else role

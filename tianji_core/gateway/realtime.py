@@ -312,5 +312,5 @@ def sessions(pipeline: Pipeline, *, unguarded: bool = False) -> Sessions:
     """What opens sessions with the parts of a pipeline; `unguarded` leaves its guardrails out."""
     parts = {field.name: getattr(pipeline, field.name) for field in fields(pipeline)}
     if unguarded:
-        parts["guardrails"] = GuardrailChain()
+        parts["guardrails"] = GuardrailChain(is_off=True)
     return Sessions(**parts, unguarded=unguarded)

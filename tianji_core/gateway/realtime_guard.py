@@ -14,7 +14,7 @@ import orjson
 
 from tianji_core.api.errors import GatewayError, GuardrailBlockedError
 from tianji_core.api.provider import Body
-from tianji_core.api.texts import Text, replaced, strings
+from tianji_core.api.texts import Text, last_name, replaced, strings
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails import GuardrailChain
 
@@ -146,8 +146,9 @@ def error_event(error: GatewayError, event_id: Any = None) -> str:
 
 def _failed(event: Body, error: GatewayError) -> str:
     """The end of a response that nobody may hear."""
+    told = event.get("response")
     response = {
-        **(event.get("response") or {}),
+        **(told if isinstance(told, dict) else {}),
         "status": "failed",
         "status_details": {
             "type": "failed",
@@ -167,23 +168,11 @@ def _event(message: Message) -> Body | None:
 
 
 def _prose(event: Body) -> list[Text]:
-    return [
-        place
-        for place in strings(event)
-        if place.text.strip() and not _LABELS.intersection(step for step in place.path if isinstance(step, str))
-    ]
+    return [place for place in strings(event) if place.text.strip() and last_name(place.path) not in _LABELS]
 
 
 def _has_audio(event: Body) -> bool:
     """Whether an event of a client brings sound."""
     if str(event.get("type")).startswith("input_audio_buffer."):
         return True
-    item = event.get("item")
-    items = [item] if item is not None else (event.get("response") or {}).get("input") or []
-    contents = [each.get("content") for each in items if isinstance(each, dict)]
-    return any(
-        isinstance(part, dict) and isinstance(part.get("audio"), str) and part["audio"]
-        for content in contents
-        if isinstance(content, list)
-        for part in content
-    )
+    return any(place.path[-1] == "audio" and place.text for place in strings(event))

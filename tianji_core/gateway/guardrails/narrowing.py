@@ -12,9 +12,9 @@ _SYSTEM = frozenset({"system", "developer"})
 def narrowing(
     *, skip_system: bool = False, skip_tools: bool = False, only_tool_results: bool = False, only_latest: bool = False
 ) -> Callable[[list[Text]], list[Text]] | None:
-    """What keeps the texts that are to be seen; None if all are.
+    """What keeps the texts of a request that are to be seen; None if all are.
 
-    `only_latest` keeps those of the last message of a user, and what belongs to no message. Answers are seen whole.
+    `only_latest` keeps those of the last message of a user, and what belongs to no message.
     """
     if not (skip_system or skip_tools or only_tool_results or only_latest):
         return None
@@ -24,8 +24,6 @@ def narrowing(
         return [text for text in texts if _is_wanted(text, latest)]
 
     def _is_wanted(text: Text, latest: object) -> bool:
-        if text.path[0] in ("choices", "text", "segments", "results", "data"):
-            return True
         if only_tool_results and text.kind != "tool_result":
             return False
         if (skip_system and text.role in _SYSTEM) or (skip_tools and text.kind == "tool_result"):

@@ -18,8 +18,8 @@ from tianji_core.gateway.reply import HeldStream, Push, StreamReply
 from tianji_core.translate.chunks import merge_chunks, split_response
 from tianji_core.wire.sse import DONE, DONE_EVENT, SSEDecoder, encode_event
 
-Judge = Callable[[Body], Awaitable[Body]]
-"""Gives what may go out of an answer. Raises GatewayError."""
+Judge = Callable[..., Awaitable[Body]]
+"""Gives what may go out of an answer, which may be followed by the events it came in. Raises GatewayError."""
 Finish = Callable[[StreamReply, GatewayError | None], None]
 
 
@@ -28,7 +28,7 @@ async def held(call: Call, reply: StreamReply, judge: Judge, most: int) -> HeldS
     pieces = await _whole(reply, most)
     chunks = reply.transform.kept()
     answer = merge_chunks(chunks)
-    judged = await judge(answer)
+    judged = await judge(answer, _events(pieces)) if reply.native else await judge(answer)
     if judged is not answer:
         pieces = _written(call, _in_place(call, chunks, judged))
     call.response = judged
@@ -46,9 +46,7 @@ def is_readable(reply: StreamReply) -> bool:
 async def held_text(call: Call, reply: StreamReply, judge: Judge, most: int) -> HeldStream:
     """As `held`, of a stream that is no chunks: every text in it is shown, and none can be changed."""
     pieces = await _whole(reply, most)
-    events = SSEDecoder()
-    found = [event.data for event in (*events.feed(b"".join(pieces)), *events.finish())]
-    answer = as_answer([_json(data) for data in found])
+    answer = as_answer(_events(pieces))
     if await judge(answer) is not answer:
         raise GuardrailBlockedError("A guardrail wants to change this stream, and can only refuse it.")
     stream = HeldStream(call, pieces)
@@ -89,6 +87,12 @@ async def _whole(reply: StreamReply, most: int) -> list[bytes]:
         await reply.aclose(ClientClosedError("The client closed the request."))
         raise
     return pieces
+
+
+def _events(pieces: list[bytes]) -> list[Any]:
+    """What is in the events of a stream, or in what is none of events."""
+    events = SSEDecoder()
+    return [_json(event.data) for event in (*events.feed(b"".join(pieces)), *events.finish())]
 
 
 def _json(data: bytes) -> Any:

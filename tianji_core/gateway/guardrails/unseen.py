@@ -6,8 +6,10 @@ A text that has no place there would pass unseen, so it is shown beside it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tianji_core.api.provider import Body
-from tianji_core.api.texts import answer_places, request_places, strings
+from tianji_core.api.texts import answer_places, last_name, request_places, strings
 
 _NO_PROSE = frozenset(
     (
@@ -21,12 +23,13 @@ _NO_PROSE = frozenset(
 """Members of the dialects that hold names, ids, files and settings."""
 
 
-def unseen_texts(native: Body, normal: Body, *, answer: bool = False) -> tuple[str, ...]:
+def unseen_texts(native: Any, normal: Body, *, answer: bool = False) -> tuple[str, ...]:
     """The texts of a body in a dialect that its normal form does not have, in order."""
     places = answer_places(normal) if answer else request_places(normal)
     seen = "\n".join(place.text for place in places)
     return tuple(
         found.text
         for found in strings(native)
-        if not _NO_PROSE.intersection(found.path) and found.text.strip() and found.text not in seen
+        if found.path[:1] and found.path[0] not in _NO_PROSE
+        if found.text.strip() and last_name(found.path) not in _NO_PROSE and found.text not in seen
     )

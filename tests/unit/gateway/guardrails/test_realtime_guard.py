@@ -154,3 +154,24 @@ def test_a_response_that_is_too_long(monkeypatch):
     *_, [error, done] = down(guard("post_call"), *response("fine", "x" * 500))
     assert "too long" in error["error"]["message"]
     assert done["response"]["output"] == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "session.update", "session": {"audio": {"input": {"transcription": {"prompt": "bad"}}}}},
+        {"type": "session.update", "session": {"tools": [{"parameters": {"properties": {"name": {"title": "bad"}}}}]}},
+    ],
+)
+def test_words_below_members_of_odd_names(event):
+    assert up(guard("pre_call"), event)[0] == []
+
+
+@pytest.mark.parametrize("odd", ["x", 5, None, [], [5], {"input": 5}, {"input": [5]}, {"content": 5}])
+def test_odd_events_are_no_defect(odd):
+    for event in ({"type": "response.create", "response": odd}, {"type": "conversation.item.create", "item": odd}):
+        assert up(guard("pre_call"), event)[0] == [event]
+    [messages] = down(guard("post_call"), {"type": "response.done", "response": odd})
+    assert messages
+    [[error, done]] = down(guard("post_call"), {"type": "response.done", "response": "bad"})
+    assert (error["type"], done["response"]["status"]) == ("error", "failed")
