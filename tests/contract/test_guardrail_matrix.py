@@ -308,16 +308,8 @@ def test_what_other_models_answer(gateway, fake_upstream, path, body, vendor):
     assert BAD.encode() not in answer.body
 
 
-CITED = {
-    **CLAUDE,
-    "content": [
-        {
-            "type": "text",
-            "text": "Fine.",
-            "citations": [{"type": "char_location", "cited_text": BAD, "document_index": 0}],
-        }
-    ],
-}
+CITATION = {"type": "char_location", "cited_text": BAD, "document_index": 0}
+CITED = {**CLAUDE, "content": [{"type": "text", "text": "Fine.", "citations": [CITATION]}]}
 
 
 def cited_stream():

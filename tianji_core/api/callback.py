@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict
 
 from tianji_core.api.call import ANONYMOUS, Principal
 from tianji_core.api.provider import Body, Operation
+from tianji_core.api.settings import PluginSettings
 
 CallKind = (
     Operation
@@ -275,7 +276,7 @@ def trial_record() -> CallRecord:
     )
 
 
-class CallbackSettings(BaseModel):
+class CallbackSettings(PluginSettings):
     """What the config says to a callback; a plugin subclasses it to add its own keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -283,9 +284,3 @@ class CallbackSettings(BaseModel):
     shared_keys: ClassVar[frozenset[str]] = frozenset()
     """Settings that may stand in `litellm_settings` as well, where the reference has them; those of the callback's own
     entry in `callback_settings` win."""
-
-    environ: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True, description="Set by the core")
-
-    def env(self, *names: str) -> str | None:
-        """The first of these environment variables that is set and not empty."""
-        return next(filter(None, map(self.environ.get, names)), None)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from tianji_core.api.call import CallView
 from tianji_core.api.provider import Body, Operation
+from tianji_core.api.settings import PluginSettings
 from tianji_core.api.texts import Text, answer_places, images, replaced, request_places
 
 Stage = Literal["pre_call", "during_call", "post_call", "logging_only"]
@@ -116,7 +117,7 @@ class Asking(Protocol):
         """
 
 
-class GuardrailSettings(BaseModel):
+class GuardrailSettings(PluginSettings):
     """The keys of a guardrail's `litellm_params` that every guardrail has; a plugin subclasses it to add its own.
 
     What the gateway itself goes by (`timeout`, `fail_on_error`, `streaming`, …) is not shown to the guardrail.
@@ -127,11 +128,6 @@ class GuardrailSettings(BaseModel):
     guardrail: str = Field(description="Name of the plugin")
     mode: Stage | list[Stage] = Field("pre_call", description="When it runs")
     default_on: bool = Field(False, description="Runs on every call; otherwise the request has to name it")
-    environ: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True, description="Set by the core")
-
-    def env(self, *names: str) -> str | None:
-        """The first of these environment variables that is set and not empty."""
-        return next(filter(None, map(self.environ.get, names)), None)
 
 
 class Guardrail(ABC):

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from tianji_core.api.batches import BatchAPI
 from tianji_core.api.errors import GatewayError, UnsupportedCapabilityError
 from tianji_core.api.files import FilesAPI
 from tianji_core.api.http import Headers, Network, UpstreamReply, UpstreamRequest
 from tianji_core.api.pass_through import Meter, Named, PassThrough, models_in
+from tianji_core.api.settings import PluginSettings
 
 Operation = Literal[
     "chat",
@@ -100,7 +101,7 @@ class Capabilities:
         return Capabilities(self.operations.difference(operations), self.features.difference(features))
 
 
-class ProviderSettings(BaseModel):
+class ProviderSettings(PluginSettings):
     """What a deployment's `litellm_params` say to the provider; a plugin subclasses it to add its own keys.
 
     Every field is a key of `litellm_params`: an unset one is looked up in the environment by the provider.
@@ -114,15 +115,6 @@ class ProviderSettings(BaseModel):
     organization: str | None = Field(None, description="Organization that the vendor bills")
     extra_headers: dict[str, str] = Field(default_factory=dict, repr=False, description="Header fields sent upstream")
     modify_params: bool = Field(False, description="Let the provider mend a request that the vendor would refuse")
-    environ: Mapping[str, str] = Field(default_factory=dict, repr=False, exclude=True, description="Set by the core")
-
-    def env(self, *names: str) -> str | None:
-        """The first of these environment variables that is set and not empty."""
-        for name in names:
-            value = self.environ.get(name)
-            if value:
-                return value
-        return None
 
 
 @dataclass(slots=True)

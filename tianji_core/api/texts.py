@@ -181,7 +181,8 @@ def _content(value: Any, path: Path, role: str, kind: Kind) -> Iterator[Text]:
         elif isinstance(item, list):
             stack.extend((each, (*at, index)) for index, each in reversed(list(enumerate(item))))
         elif isinstance(item, dict) and not _is_media(item.get("type")):
-            stack.extend((each, (*at, key)) for key, each in reversed(item.items()) if key not in _LABELS)
+            labels = _LABELS if "type" in item else ()  # a document without one is fields, all of which are read
+            stack.extend((each, (*at, key)) for key, each in reversed(item.items()) if key not in labels)
 
 
 def _is_media(kind: Any) -> bool:

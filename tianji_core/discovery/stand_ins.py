@@ -149,6 +149,14 @@ class _StandIn(ModuleType):
         raise ImportError(f"{self.__name__}.{name} needs the package {package}, which is not installed")
 
 
+def has_own(kind: type, name: str) -> bool:
+    """Whether a method is the class's, and not just inherited from the reference's base class, or its stand-in."""
+    for each in kind.__mro__:
+        if name in vars(each):
+            return each.__module__.partition(".")[0] != "litellm"
+    return False
+
+
 def provide() -> None:
     """Put the stand-ins where imports find them, unless the real thing is installed."""
     if "fastapi" not in sys.modules and find_spec("fastapi") is None:

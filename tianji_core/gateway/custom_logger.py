@@ -9,6 +9,7 @@ from typing import Any
 
 from tianji_core.api.callback import Callback, CallRecord
 from tianji_core.api.standard_payload import standard_payload
+from tianji_core.discovery.stand_ins import has_own
 
 _EVENTS = ("log_success_event", "log_failure_event", "async_log_success_event", "async_log_failure_event")
 _HOOKS = (
@@ -38,7 +39,9 @@ class CustomLogger(Callback):
     def __init__(self, logger: Any) -> None:
         self._function: Callable[..., Any] | None = logger if inspect.isroutine(logger) else None
         self._logger = logger
-        self.ignored = () if self._function is not None else tuple(name for name in _HOOKS if _has_own(logger, name))
+        self.ignored = (
+            () if self._function is not None else tuple(name for name in _HOOKS if has_own(type(logger), name))
+        )
 
     @classmethod
     def fits(cls, found: Any) -> bool:
@@ -122,11 +125,3 @@ def kwargs_of(record: CallRecord) -> dict[str, Any]:
 async def _finished(result: Any) -> None:
     if inspect.isawaitable(result):
         await result
-
-
-def _has_own(logger: Any, name: str) -> bool:
-    """Whether a method is the object's, and not just inherited from the reference's (or our stand-in's) base class."""
-    for each in type(logger).__mro__:
-        if name in vars(each):
-            return each.__module__.partition(".")[0] != "litellm"
-    return False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from tianji_core.api.callback import DeliveryError, TooLargeError
 from tianji_core.api.http import UpstreamRequest
 from tianji_core.translate.retry import parse_retry_after
 from tianji_core.transport import HttptoolsTransport, Timeouts, TransportError
+from tianji_core.transport.services import checked_address, checked_fields
 
 _READ = 64 << 10
 """Bytes of an answer that are read so that its connection can be used again; a longer one costs the connection."""
@@ -33,16 +33,8 @@ class HttpSender:
         ssl_verify: bool | str = True,
     ) -> None:
         """`timeout`: seconds for one request. Raises ValueError for an address or field that cannot be used."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("the address of a sink has to begin with http:// or https://")
-        self.url = url
-        self._headers = [(name.lower(), value) for name, value in (headers or {}).items()]
-        for name, value in self._headers:
-            if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError("a header name has characters that HTTP does not allow")
-            if not value.isascii() or not value.isprintable():
-                raise ValueError(f"the header {name} has characters that HTTP does not allow")
+        self.url = checked_address(url, "sink")
+        self._headers = checked_fields(headers)
         self._compress = compress
         if compress:
             self._headers.append(("content-encoding", "gzip"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -14,8 +13,10 @@ from tianji_core.api.standard_json import any_json
 from tianji_core.transport.contract import Timeouts
 from tianji_core.transport.errors import TransportError
 from tianji_core.transport.httptools_engine import HttptoolsTransport
+from tianji_core.transport.services import checked_address, checked_fields
 
 _MOST = 8 << 20
+_JSON = [("content-type", "application/json"), ("accept", "application/json")]
 _UNREACHABLE = frozenset({408, 429, 502, 503, 504})
 
 
@@ -35,15 +36,8 @@ class JsonService:
         ssl_verify: bool | str = True,
     ) -> None:
         """`timeout`: seconds for one request. Raises ValueError for an address or field that cannot be used."""
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("the address of a service has to begin with http:// or https://")
-        self._base = base_url.rstrip("/")
-        self._headers = [("content-type", "application/json"), ("accept", "application/json")]
-        for name, value in (headers or {}).items():
-            if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum() or not value.isprintable():
-                raise ValueError("a header field has characters that HTTP does not allow")
-            self._headers.append((name.lower(), value))
+        self._base = checked_address(base_url, "service").rstrip("/")
+        self._headers = [*_JSON, *checked_fields(headers)]
         self._timeouts = Timeouts(connect=min(timeout, 10.0), write=timeout, first_byte=timeout, total=timeout)
         self._verify = ssl_verify
         self._transport: HttptoolsTransport | None = None

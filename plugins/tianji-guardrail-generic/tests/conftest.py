@@ -1,15 +1,21 @@
-from __future__ import annotations
+"""A service of the generic API: `darn` is blocked, `Ann` is masked."""
 
-import sys
-from pathlib import Path
+from __future__ import annotations
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from fake_service import service as running
+from tianji_core.testing.json_server import json_server
+
+
+def says(body):
+    if any("darn" in text for text in body["texts"]):
+        return {"action": "BLOCKED", "blocked_reason": "No swearing."}
+    if any("Ann" in text for text in body["texts"]):
+        return {"action": "GUARDRAIL_INTERVENED", "texts": [text.replace("Ann", "<PERSON>") for text in body["texts"]]}
+    return {"action": "NONE"}
 
 
 @pytest.fixture(scope="session")
 def service():
-    with running() as fake:
-        yield fake
+    with json_server(says) as found:
+        yield found

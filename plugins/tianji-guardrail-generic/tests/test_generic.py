@@ -14,8 +14,7 @@ from tianji_guardrail_generic import GenericGuardrail, GenericSettings
 
 @pytest.fixture(autouse=True)
 def calm(service):
-    service.status, service.answer = 200, None
-    service.requests.clear()
+    service.calm()
 
 
 def made(service, **settings):

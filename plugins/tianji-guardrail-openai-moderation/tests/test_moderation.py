@@ -16,12 +16,11 @@ KEY = "sk-moderation-secret"
 
 @pytest.fixture(autouse=True)
 def calm(service):
-    service.status, service.answer = 200, None
-    service.requests.clear()
+    service.calm()
 
 
 def made(service, **settings):
-    settings.setdefault("api_base", service.url)
+    settings.setdefault("api_base", f"{service.url}/v1")
     settings.setdefault("api_key", KEY)
     return OpenAIModeration(OpenAIModerationSettings(guardrail="openai_moderation", **settings))
 
@@ -43,7 +42,7 @@ class TestOpenAIModeration(GuardrailConformance):
 
     @pytest.fixture(autouse=True)
     def _service(self, service):
-        type(self).url = service.url
+        type(self).url = f"{service.url}/v1"
 
     def guardrail(self) -> Guardrail:
         settings = OpenAIModerationSettings(guardrail="openai_moderation", api_base=self.url, api_key=KEY)
@@ -125,15 +124,13 @@ def test_nobody_there(service):
         check(made(service, api_base="http://127.0.0.1:1/v1"), "Good morning")
 
 
-def test_a_model_of_the_gateway(service):
-    from fake_moderation import result
-
+def test_a_model_of_the_gateway(service, judged):
     asked = []
 
     class Gateway:
         async def ask(self, call, operation, body):
             asked.append((operation, body))
-            return {"results": [result(text) for text in body["input"]]}
+            return {"results": [judged(text) for text in body["input"]]}
 
     guardrail = OpenAIModeration(OpenAIModerationSettings(guardrail="openai_moderation", model_name="mine"))
     guardrail.connect(Gateway())

@@ -18,8 +18,7 @@ CARD = "4012888888881881"
 
 @pytest.fixture(autouse=True)
 def calm(service):
-    service.status, service.answer = 200, None
-    service.requests.clear()
+    service.calm()
 
 
 def made(service, **settings):
@@ -75,8 +74,8 @@ def test_what_is_found_is_masked_by_its_name(service):
     verdict = check(made(service, pii_entities_config={"EMAIL_ADDRESS": "MASK", "CREDIT_CARD": "MASK"}), text)
     assert said(verdict) == "Grüße 😀 an <EMAIL_ADDRESS>, Karte <CREDIT_CARD>."
     assert dict(verdict.found) == {"EMAIL_ADDRESS": 1, "CREDIT_CARD": 1}
-    assert service.requests[0]["entities"] == ["EMAIL_ADDRESS", "CREDIT_CARD"]
-    assert service.requests[0]["language"] == "en"
+    assert service.requests[0].body["entities"] == ["EMAIL_ADDRESS", "CREDIT_CARD"]
+    assert service.requests[0].body["language"] == "en"
 
 
 def test_what_blocks(service):
@@ -125,7 +124,7 @@ def test_tags_that_somebody_wrote_stand_for_nothing(service):
 def test_a_clients_language_is_looked_at_as_well(service):
     guardrail = made(service, pii_entities_config={"EMAIL_ADDRESS": "MASK"})
     assert said(check(guardrail, MAIL, language="xx")) == "<EMAIL_ADDRESS>"
-    assert [asked["language"] for asked in service.requests] == ["en", "xx"]
+    assert [asked.body["language"] for asked in service.requests] == ["en", "xx"]
 
 
 def test_when_it_has_anything_to_do(service):

@@ -10,6 +10,7 @@ from tianji_core.api.call import CallView
 from tianji_core.api.errors import GatewayError
 from tianji_core.api.guardrail import ALLOW, Block, Guardrail, Payload, Rewrite, Stage, Verdict
 from tianji_core.api.provider import Body
+from tianji_core.discovery.stand_ins import DualCache, UserAPIKeyAuth, has_own
 from tianji_core.gateway.custom_logger import Answer
 from tianji_core.gateway.guardrails.windows import own
 from tianji_core.translate.chunks import merge_chunks, split_response
@@ -37,7 +38,7 @@ class CustomGuardrail(Guardrail):
     def __init__(self, guardrail: Any) -> None:
         """Raises TypeError for an object without any of the methods."""
         self._guardrail = guardrail
-        own_methods = {name: getattr(guardrail, name) for name in _METHODS if _has_own(type(guardrail), name)}
+        own_methods = {name: getattr(guardrail, name) for name in _METHODS if has_own(type(guardrail), name)}
         if not own_methods:
             raise TypeError(f"{type(guardrail).__name__} has none of the methods {', '.join(_METHODS)}")
         self._methods: dict[str, Callable[..., Any]] = own_methods
@@ -51,7 +52,7 @@ class CustomGuardrail(Guardrail):
     def fits(cls, found: Any) -> bool:
         """Whether what a dotted path names is such a class, or an object of one."""
         kind = found if isinstance(found, type) else type(found)
-        return not issubclass(kind, Guardrail) and any(_has_own(kind, name) for name in _METHODS)
+        return not issubclass(kind, Guardrail) and any(has_own(kind, name) for name in _METHODS)
 
     @classmethod
     def of(cls, found: Any, name: str, mode: Sequence[str], default_on: bool, extra: Mapping[str, Any]) -> Guardrail:
@@ -128,8 +129,6 @@ class CustomGuardrail(Guardrail):
 
     def _arguments(self, name: str, payload: Payload, **given: Any) -> dict[str, Any]:
         """What a method is called with: all that it knows to take."""
-        from tianji_core.discovery.stand_ins import DualCache
-
         call = payload.call
         known = {
             "user_api_key_dict": _caller(call),
@@ -145,8 +144,6 @@ class CustomGuardrail(Guardrail):
 
 
 def _caller(call: CallView) -> Any:
-    from tianji_core.discovery.stand_ins import UserAPIKeyAuth
-
     who = call.principal
     return UserAPIKeyAuth(
         api_key=who.key_hash,
@@ -220,14 +217,6 @@ def _told(detail: Any) -> tuple[str, Body]:
             said = said.get("message")
         return str(said or "The request was refused by a guardrail."), {str(k): v for k, v in detail.items()}
     return str(detail), {}
-
-
-def _has_own(kind: type, name: str) -> bool:
-    """Whether a method is the class's, and not just inherited from the reference's base class, or its stand-in."""
-    for each in kind.__mro__:
-        if name in vars(each):
-            return each.__module__.partition(".")[0] != "litellm"
-    return False
 
 
 def _parameters(method: Callable[..., Any]) -> frozenset[str] | None:

@@ -25,7 +25,7 @@ class Presidio(Guardrail):
     def __init__(self, settings: PresidioSettings) -> None:
         """Raises ValueError for an address that cannot be used."""
         self._settings = settings
-        service = JsonService(settings.analyzer or "http://127.0.0.1:9", timeout=settings.request_timeout)
+        service = JsonService(settings.analyzer, timeout=settings.request_timeout)
         self._analyzer = Analyzer(service, settings.recognizers(), settings.presidio_analyze_chunk_size_bytes)
         self._asked: frozenset[Stage] = frozenset({settings.mode} if isinstance(settings.mode, str) else settings.mode)
         self._denied = frozenset(settings.presidio_entities_deny_list)

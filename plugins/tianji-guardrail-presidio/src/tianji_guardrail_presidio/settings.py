@@ -35,7 +35,6 @@ class PresidioSettings(GuardrailSettings):
     presidio_analyze_chunk_size_bytes: int = Field(
         100_000, ge=1000, description="Longest text of one request to the analyzer, in characters; longer ones are cut"
     )
-    mock_redacted_text: dict[str, Any] | None = Field(None, description="An answer of the anonymizer, for tests")
     request_timeout: float = Field(10.0, gt=0, description="Seconds for one request to the analyzer")
 
     @field_validator("presidio_score_thresholds")
@@ -47,14 +46,14 @@ class PresidioSettings(GuardrailSettings):
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> PresidioSettings:
-        if not self.analyzer and self.mock_redacted_text is None:
+        if not self.analyzer:
             raise ValueError("needs presidio_analyzer_api_base or PRESIDIO_ANALYZER_API_BASE")
         self.recognizers()
         return self
 
     @property
-    def analyzer(self) -> str | None:
-        return self.presidio_analyzer_api_base or self.env("PRESIDIO_ANALYZER_API_BASE")
+    def analyzer(self) -> str:
+        return self.presidio_analyzer_api_base or self.env("PRESIDIO_ANALYZER_API_BASE") or ""
 
     @property
     def scope(self) -> Where:
