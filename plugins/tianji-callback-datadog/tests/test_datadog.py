@@ -20,7 +20,7 @@ from tianji_core.testing.callback import HttpSink, Sink
 from tianji_core.testing.standard import CONTENT_CANARY, odd_records, sample_record
 
 KEY = "kit-secret-api-key"
-QUICK = {"flush_interval": 0.05, "timeout": 0.5, "dd_api_key": KEY, "hostname": "h", "env_name": "test"}
+QUICK = {"flush_interval": 0.05, "timeout": 5.0, "dd_api_key": KEY, "hostname": "h", "env_name": "test"}
 
 
 def read(body: bytes) -> Any:

@@ -20,7 +20,7 @@ from tianji_core.testing import CallbackConformance
 from tianji_core.testing.callback import HttpSink, Sink
 from tianji_core.testing.standard import CONTENT_CANARY, sample_record
 
-QUICK = {"flush_interval": 0.05, "timeout": 0.5}
+QUICK = {"flush_interval": 0.05, "timeout": 5.0}
 KEYS = {"langfuse_public_key": "pk-lf-kit", "langfuse_secret_key": "sk-lf-kit-secret"}
 PATH = "/api/public/otel/v1/traces"
 

@@ -27,7 +27,7 @@ from tianji_core.testing.standard import odd_records, sample_record
 
 SECRET = "kit-secret-access-key"
 KEYS = {"s3_aws_access_key_id": "AKIAKIT", "s3_aws_secret_access_key": SECRET}
-QUICK = {"s3_flush_interval": 0.05, "timeout": 0.5, "s3_bucket_name": "logs", "s3_region_name": "eu-central-1"}
+QUICK = {"s3_flush_interval": 0.05, "timeout": 5.0, "s3_bucket_name": "logs", "s3_region_name": "eu-central-1"}
 
 
 def ids_of(body: bytes) -> list[str]:

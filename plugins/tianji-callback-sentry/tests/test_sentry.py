@@ -40,7 +40,7 @@ class TestSentry(CallbackConformance):
         return HttpSink(lambda body: [event_of(body)["tags"]["call_id"]], path=PATH)
 
     def callback(self, sink: Any) -> Callback:
-        return Sentry(SentrySettings(dsn=dsn(sink), timeout=0.5))
+        return Sentry(SentrySettings(dsn=dsn(sink), timeout=5.0))
 
 
 def sent(*what, **settings):

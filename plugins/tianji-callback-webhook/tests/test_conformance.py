@@ -7,7 +7,7 @@ from tianji_core.testing.callback import HttpSink, Sink
 
 
 def fast(sink: HttpSink, **more: object) -> WebhookSettings:
-    quick = {"flush_interval": 0.05, "timeout": 0.5}
+    quick = {"flush_interval": 0.05, "timeout": 5.0}
     token = {"endpoint": sink.url, "headers": {"Authorization": "Bearer kit-secret-token"}}
     return WebhookSettings(**{**token, **quick, **more})
 
