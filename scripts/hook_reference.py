@@ -56,7 +56,8 @@ What a registration hook is given:
 `name` is the word that a config uses. `factory` makes the object: the class itself, or a plain function. `settings` is
 a pydantic model. The gateway validates the settings of the config with it, names file and line of what is wrong, and
 gives the validated model to the factory. Without `settings` the factory gets a dict; a provider's factory always gets
-`ProviderSettings` or a subclass. The settings of a guardrail subclass `GuardrailSettings`.
+`ProviderSettings` or a subclass. The settings of a guardrail subclass `GuardrailSettings`; one that names a file to be
+read is a `tianji_core.api.settings.LocalFile`, which what admins send by the API may not set.
 """
 
 # Where a hook is found, and when it is called: beside its own words.

@@ -73,3 +73,14 @@ def describe(value: Any, *, hidden: bool) -> str:
             return f"text ({HIDDEN})"
         return f'"{value}"' if _HARMLESS_TEXT.fullmatch(value) else "other text" if value else "empty text"
     return f"an object of type {type(value).__name__}"
+
+
+def harmless(value: Any) -> Any:
+    """Plain data for showing where only a plugin knows which texts are secrets: words and numbers, no other text."""
+    if isinstance(value, dict):
+        return {key: harmless(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [harmless(item) for item in value]
+    if isinstance(value, str) and (isinstance(value, Secret) or not _HARMLESS_TEXT.fullmatch(value)):
+        return HIDDEN
+    return value

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from tianji_core.api.auth import AuthBackend
 from tianji_core.api.callback import CallbackSettings
 from tianji_core.api.http import Network
+from tianji_core.api.settings import NO_LOCAL_FILES
 from tianji_core.config import Config, ConfigError, Loaded, Problem, Report, Settings
 from tianji_core.config.report import Severity
 from tianji_core.config.schema import Deployment as Row
@@ -245,11 +246,19 @@ class Compiler:
     # -- helpers ---------------------------------------------------------------------------------------------------
 
     def make(
-        self, kind: str, name: str, values: Mapping[str, Any], path: KeyPath, *, inside: KeyPath | None = None
+        self,
+        kind: str,
+        name: str,
+        values: Mapping[str, Any],
+        path: KeyPath,
+        *,
+        inside: KeyPath | None = None,
+        by_api: bool = False,
     ) -> Any:
         """An object of a plugin, made from validated settings; None after a problem, which is noted.
 
-        `path` is where the config names the plugin, `inside` where its settings stand.
+        `path` is where the config names the plugin, `inside` where its settings stand. `by_api`: the settings come from
+        the API, so they may not name files.
         """
         found: Any
         if "." in name and kind != "provider":
@@ -265,7 +274,8 @@ class Compiler:
                 return None
             factory, model = registered.factory, registered.settings
         shared = self._shared(model, values)
-        settings = self.validate(model, {**shared, **values}, inside if inside is not None else path, shared)
+        place = inside if inside is not None else path
+        settings = self.validate(model, {**shared, **values}, place, shared, NO_LOCAL_FILES if by_api else None)
         if model is not None and settings is None:
             return None
         try:
@@ -288,10 +298,11 @@ class Compiler:
         values: Mapping[str, Any],
         path: KeyPath,
         shared: Container[str] = (),
+        context: Mapping[str, Any] | None = None,
     ) -> BaseModel | None:
         """Settings of a plugin, or None after noting what is wrong with them. Never shows a value.
 
-        `path` is where they stand; those of `shared` stand in `litellm_settings`.
+        `path` is where they stand; those of `shared` stand in `litellm_settings`. `context` is for their validators.
         """
         if model is None:
             return None
@@ -299,7 +310,7 @@ class Compiler:
         if "environ" in model.model_fields:
             values["environ"] = self.loaded.environ
         try:
-            return model.model_validate(values)
+            return model.model_validate(values, context=context)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_input=False, include_context=False):
                 loc = detail["loc"]

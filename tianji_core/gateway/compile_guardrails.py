@@ -9,14 +9,18 @@ from tianji_core.api.guardrail import Guardrail, Stage
 from tianji_core.config.schema import Guardrail as Row
 from tianji_core.config.schema import GuardrailParams
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain, Window
+from tianji_core.gateway.guardrails.closed import Closed
 from tianji_core.gateway.guardrails.custom import CustomGuardrail
 from tianji_core.gateway.guardrails.narrowing import narrowing
+from tianji_core.telemetry import get_logger
 
 if TYPE_CHECKING:
     from tianji_core.gateway.compile import Compiler, KeyPath
     from tianji_core.routing import Deployment, ModelTable
 
-STAGES: frozenset[str] = frozenset(get_args(Stage))
+log = get_logger("tianji.guardrails")
+
+STAGES: frozenset[Any] = frozenset(get_args(Stage))
 _CALLBACKS = {
     "detect_prompt_injection": "prompt_injection",
     "hide_secrets": "hide-secrets",
@@ -42,7 +46,8 @@ class GuardrailBuilder:
         """All of them, in the order of the config; those that stand among the callbacks come first."""
         active = [each for name in self._config.litellm_settings.callbacks if (each := self._of_callback(name))]
         for index, row in enumerate(self._config.guardrails):
-            made = self._active(row, ("guardrails", index, "litellm_params"))
+            path = ("guardrails", index, "litellm_params")
+            made = self._active(row, path) if row.stored_id is None else self._of_store(row, path)
             if made is not None:
                 active.append(made)
         return GuardrailChain(active, self._of_model(models, rows, frozenset(each.name for each in active)))
@@ -73,6 +78,28 @@ class GuardrailBuilder:
             **_manner(params),
         )
 
+    def _of_store(self, row: Row, path: KeyPath) -> ActiveGuardrail | None:
+        """One of the store. Where it cannot be set up the gateway starts, and refuses the calls that it is for."""
+        problems = self._compiler.problems
+        known = len(problems)
+        if row.unreadable is None:
+            made = self._active(row, path)
+            if len(problems) == known:
+                return made
+        why = row.unreadable or "; ".join(problem.message for problem in problems[known:])
+        del problems[known:]
+        log.error("stored guardrail cannot be set up: its calls are refused", guardrail=row.guardrail_name, why=why)
+        params = row.litellm_params
+        return ActiveGuardrail(
+            row.guardrail_name,
+            Closed(why),
+            STAGES.intersection(params.stages),
+            params.default_on,
+            params.guardrail,
+            {tag: STAGES.intersection(stages) for tag, stages in params.tagged.items()},
+            **_manner(params),
+        )
+
     def _known(self, stages: Sequence[str], path: KeyPath) -> frozenset[Any]:
         """The stages that the gateway has; others are told."""
         unknown = [stage for stage in stages if stage not in STAGES]
@@ -86,9 +113,17 @@ class GuardrailBuilder:
         named = {"guardrail": params.guardrail, "mode": stages, "default_on": params.default_on}
         if "." not in params.guardrail:
             made = self._compiler.make(
-                "guardrail", params.guardrail, {**named, **params.extra}, (*path, "guardrail"), inside=path
+                "guardrail",
+                params.guardrail,
+                {**named, **params.extra},
+                (*path, "guardrail"),
+                inside=path,
+                by_api=row.stored_id is not None,
             )
             return made if isinstance(made, Guardrail) else None
+        if row.stored_id is not None:
+            self._compiler.problem((*path, "guardrail"), "a class by its path may stand in the config file only")
+            return None
         found = self._compiler.attribute(params.guardrail, (*path, "guardrail"))
         if found is None:
             return None

@@ -37,7 +37,8 @@ class Following:
         """Put in force what the gateway before had, until the store says more."""
         if before._store is self._store:
             for family, kept in before._seen.items():
-                self._take(family, kept)
+                if family in self._takers:
+                    self._take(family, kept)
 
     async def start(self) -> None:
         """Put in force what the store has, and keep looking. Needs a running loop."""

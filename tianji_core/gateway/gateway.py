@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ from tianji_core.gateway.policies.stored import taker
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.gateway.secrets import with_secrets
 from tianji_core.gateway.sharing import RoutingShare
-from tianji_core.gateway.stored_models import is_on, with_stored
+from tianji_core.gateway.stored import Rows, StoredRows
 from tianji_core.state import MemoryState, State
 from tianji_core.store import Store, StoreUnavailableError
 from tianji_core.telemetry import ensure_logging
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from tianji_core.gateway.prices import PriceBook
     from tianji_core.gateway.responses.memory import ResponseMemory
     from tianji_core.gateway.vendor_rows import VendorRows
-    from tianji_core.store.rules import Kept, Rule
 
 
 def keep_out_of_logs(loaded: Loaded, pipeline: Pipeline) -> None:
@@ -108,17 +107,13 @@ class Gateway:
         self.lag = LoopLag()
         self._stack = AsyncExitStack()
         self._responses: ResponseMemory | None = None
-        self.stored: tuple[Rule, ...] = ()
-        """The models of the store that it was compiled with."""
-        self.newer: tuple[Rule, ...] | None = None
-        """Those that the store has now, if they are others: another gateway has to take this one's place."""
-        self.on_newer: Callable[[], None] | None = None
+        self.stored = StoredRows(loaded)
         self.following = Following(
             self.store,
             {
                 "policies": taker(pipeline.policies),
                 "fallbacks": stored_fallbacks.taker(pipeline.router),
-                "models": self._take_models,
+                **self.stored.takers(),
             },
         )
 
@@ -129,12 +124,13 @@ class Gateway:
         *,
         registry: Registry | None = None,
         predecessor: Gateway | None = None,
-        stored: tuple[Rule, ...] | None = None,
+        stored: Rows | None = None,
     ) -> Self:
         """Compile a config: a file's path, a mapping, or one that is loaded already.
 
         `predecessor` is the gateway whose place this one takes: what has to live on is taken over from it, such as
-        what was seen of the deployments, and an open database or what replicas share if they are the same.
+        what was seen of the deployments, and an open database or what replicas share if they are the same. `stored` are
+        the rows of the store to compile beside the config's; without them, those that the predecessor knows of.
 
         Raises ConfigError with every problem that keeps the gateway from starting, each with its line.
         """
@@ -148,10 +144,8 @@ class Gateway:
         registry = registry if registry is not None else Registry.scan()
         loaded = with_secrets(loaded, registry)
         if stored is None:
-            stored = () if predecessor is None else predecessor.stored
-            if predecessor is not None and predecessor.newer is not None:
-                stored = predecessor.newer
-        loaded = with_stored(loaded, stored)
+            stored = Rows() if predecessor is None else predecessor.stored.latest
+        loaded = stored.beside(loaded)
         compiler = Compiler(loaded, registry, predecessor)
         parts = compiler.run()
         if predecessor is not None and predecessor.store.is_for(compiler.database):
@@ -160,7 +154,7 @@ class Gateway:
             store = Store(compiler.database)
         keep_out_of_logs(loaded, parts[0])
         gateway = cls(loaded, registry, *parts, store, compiler.state)
-        gateway.stored = stored
+        gateway.stored.compiled = stored
         if predecessor is not None:
             gateway.following.begin_with(predecessor.following)
             gateway.generations = WeakSet((*predecessor.generations, gateway))
@@ -168,15 +162,6 @@ class Gateway:
         gateway.prices = compiler.prices
         gateway.vendors = compiler.vendors
         return gateway
-
-    def _take_models(self, kept: Kept) -> None:
-        """The store's models are these now."""
-        if kept.rules == self.stored or not is_on(self.loaded):
-            self.newer = None
-            return
-        self.newer = kept.rules
-        if self.on_newer is not None:
-            self.on_newer()
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

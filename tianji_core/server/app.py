@@ -236,9 +236,10 @@ class App:
         await receive()
         try:
             await self.serving.gateway.start()
-            self.serving.gateway.on_newer = self.request_reload
-            if self.serving.gateway.newer is not None:  # models of the store: nobody is served without them
+            if self.serving.gateway.stored.newer is not None:  # nobody is served without the rows of the store
                 await self.reload()
+            else:
+                self.serving.gateway.stored.follow(self.request_reload)
         except Exception as error:
             log.exception("start-up failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -303,11 +304,11 @@ class App:
             gateway = await asyncio.to_thread(Gateway.from_config, source, predecessor=old)
             try:
                 await gateway.start()
-                gateway.on_newer = self.request_reload
                 self.serving = Serving.of(gateway)
             except BaseException:
                 await gateway.aclose()
                 raise
+        gateway.stored.follow(self.request_reload)
         if (wanted := level_of(gateway.loaded)) != level_of(old.loaded):
             set_level(wanted)
         for problem in gateway.loaded.report.problems:

@@ -37,6 +37,12 @@ async def read_object(request: Request, limit: int) -> Body:
     return body
 
 
+def who(request: Request) -> str | None:
+    """Who asks, as histories have it."""
+    principal: Principal = request.scope["principal"]
+    return principal.user_id or principal.key_alias
+
+
 def read_call(operation: Operation, scope: Scope, headers: dict[bytes, bytes], body: Any, principal: Principal) -> Call:
     """The call that a request asks for. Raises BadRequestError, PermissionDeniedError."""
     in_path = scope.get("path_params")

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from tianji_core.store.database import Opened
 
-Family = Literal["policies", "fallbacks", "models"]
+Family = Literal["policies", "fallbacks", "models", "guardrails"]
 """Rules that are read and checked together."""
 
 _rules = RuleRow.__table__  # type: ignore[attr-defined]  # which SQLModel makes
@@ -37,6 +38,16 @@ class Rule:
     updated_at: float = field(default_factory=time.time)
     created_by: str | None = None
     updated_by: str | None = None
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """When and by whom, as answers of the API tell it."""
+        return {
+            "created_at": datetime.fromtimestamp(self.created_at, UTC).isoformat(),
+            "updated_at": datetime.fromtimestamp(self.updated_at, UTC).isoformat(),
+            "created_by": self.created_by,
+            "updated_by": self.updated_by,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ def rule(name, kind="policy", **data):
 
 def test_a_change_is_seen_by_others(with_store):
     async def main(one, other):
-        assert await one.rules.revisions() == {"policies": 0, "fallbacks": 0, "models": 0}
+        assert await one.rules.revisions() == {"policies": 0, "fallbacks": 0, "models": 0, "guardrails": 0}
         first = rule("a", guardrails_add=["ü"])
         kept = await one.rules.change("policies", lambda kept: (*kept.rules, first))
         assert kept.revision == 1
-        assert await other.rules.revisions() == {"policies": 1, "fallbacks": 0, "models": 0}
+        assert await other.rules.revisions() == {"policies": 1, "fallbacks": 0, "models": 0, "guardrails": 0}
         assert await other.rules.read("policies") == kept
         assert (await other.rules.read("fallbacks")).rules == ()
         changed = replace(first, data={"x": 1}, updated_by="me")

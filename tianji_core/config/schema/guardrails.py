@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 
 from tianji_core.config.schema import known
 from tianji_core.config.schema.base import Block, key
@@ -107,3 +107,21 @@ class Guardrail(Block):
     guardrail_name: Text = key(..., "What requests and keys call it.")
     litellm_params: GuardrailParams = key(..., "Which guardrail, and when.", kind="block")
     guardrail_info: AnyMap = key({}, "Shown by /guardrails/list.", usage="B")
+
+    _stored_id: str | None = PrivateAttr(default=None)
+    _unreadable: str | None = PrivateAttr(default=None)
+
+    @property
+    def stored_id(self) -> str | None:
+        """The id of a guardrail of the database; None of those in the config."""
+        return self._stored_id
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why its settings could not be read from the database, if so."""
+        return self._unreadable
+
+    def of_store(self, ident: str, unreadable: str | None) -> Guardrail:
+        """Remember that the row comes from the database."""
+        self._stored_id, self._unreadable = ident, unreadable
+        return self

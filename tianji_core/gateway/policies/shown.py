@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tianji_core.gateway.policies.build import AttachmentDraft, PolicyDraft
@@ -31,7 +30,7 @@ def _shown(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def policy(rule: Rule) -> dict[str, Any]:
-    return {"policy_id": rule.id, **_shown(rule.name, rule.data), "source": "database", **_history(rule)}
+    return {"policy_id": rule.id, **_shown(rule.name, rule.data), "source": "database", **rule.history}
 
 
 def policy_of_config(draft: PolicyDraft) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def _shown_attachment(policy: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def attachment(rule: Rule) -> dict[str, Any]:
     shown = _shown_attachment(rule.data["policy"], rule.data)
-    return {"attachment_id": rule.id, **shown, "source": "database", **_history(rule)}
+    return {"attachment_id": rule.id, **shown, "source": "database", **rule.history}
 
 
 def attachment_of_config(draft: AttachmentDraft) -> dict[str, Any]:
@@ -80,12 +79,3 @@ def _list(value: Any) -> list[Any]:
 
 
 _NO_HISTORY = dict.fromkeys(("created_at", "updated_at", "created_by", "updated_by"))
-
-
-def _history(rule: Rule) -> dict[str, Any]:
-    return {
-        "created_at": datetime.fromtimestamp(rule.created_at, UTC).isoformat(),
-        "updated_at": datetime.fromtimestamp(rule.updated_at, UTC).isoformat(),
-        "created_by": rule.created_by,
-        "updated_by": rule.updated_by,
-    }

@@ -1,25 +1,75 @@
-"""The guardrails of the config, and their verdict on a text: `/guardrails/list`, `/guardrails/apply_guardrail`."""
+"""The guardrails of the config and of the database, their verdict on a text, and how admins change those of the
+database: `/guardrails…`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.api.errors import BadRequestError
+from tianji_core.api.errors import BadRequestError, NotFoundError
 from tianji_core.api.provider import Body
+from tianji_core.config.secrets import conceal, harmless
 from tianji_core.gateway.guardrails.trial import tried
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
-from tianji_core.server.requests import read_object
+from tianji_core.server.requests import read_object, who
 
 if TYPE_CHECKING:
+    from tianji_core.config.schema import Guardrail as Row
+    from tianji_core.config.schema import GuardrailParams
+    from tianji_core.gateway.gateway import Gateway
+    from tianji_core.gateway.stored.guardrail_changes import GuardrailChanges
     from tianji_core.server.app import App
 
 
 def routes(app: App) -> list[GuardedRoute]:
+    def changes() -> GuardrailChanges:
+        from tianji_core.gateway.stored.guardrail_changes import GuardrailChanges
+
+        return GuardrailChanges(app.serving.gateway)
+
+    async def body_of(request: Request) -> Body:
+        return await read_object(request, app.serving.max_request_bytes)
+
     async def listed(request: Request) -> Response:
-        return JSONResponse({"guardrails": [_shown(row) for row in app.serving.gateway.config.guardrails]})
+        rows = _rows(app.serving.gateway)
+        return JSONResponse({"guardrails": [_shown(id, row, _brief(row.litellm_params)) for id, row in rows.items()]})
+
+    async def create(request: Request) -> Response:
+        return await told((await changes().add(await body_of(request), who(request))).id)
+
+    async def get(request: Request) -> Response:
+        return await told(request.path_params["guardrail_id"])
+
+    async def put(request: Request) -> Response:
+        return await changed(request, whole=True)
+
+    async def patch(request: Request) -> Response:
+        return await changed(request, whole=False)
+
+    async def changed(request: Request, *, whole: bool) -> Response:
+        key, body = request.path_params["guardrail_id"], await body_of(request)
+        return await told((await changes().update(key, body, who(request), whole=whole)).id)
+
+    async def delete(request: Request) -> Response:
+        gone = await changes().remove(request.path_params["guardrail_id"])
+        await app.in_force()
+        message = f"Guardrail {gone.id} deleted successfully"
+        return JSONResponse({"message": message, "guardrail_name": gone.name})
+
+    async def told(key: str) -> Response:
+        """A guardrail as it is in force, found by its id or its name."""
+        await app.in_force()
+        gateway = app.serving.gateway
+        rows = _rows(gateway)
+        id = key if key in rows else next((id for id, row in rows.items() if row.guardrail_name == key), None)
+        if id is None:
+            raise NotFoundError(f"There is no guardrail {key!r}.", param="guardrail_id")
+        history = next((rule.history for rule in gateway.stored.compiled.guardrails if rule.id == id), _NO_HISTORY)
+        return JSONResponse({**_shown(id, rows[id], _settings(rows[id].litellm_params)), **history})
 
     async def applied(request: Request) -> Response:
         asked = await read_object(request, app.serving.max_request_bytes)
@@ -33,25 +83,60 @@ def routes(app: App) -> list[GuardedRoute]:
         found = await tried(chain, name, _said(asked), side, options, request.scope["principal"])
         return JSONResponse({"response_text": found.text, "action": found.action})
 
-    user = Permission.CALL_MODELS
-    listing = Doc("The guardrails of the config", "GuardrailList")
+    user, admin = Permission.CALL_MODELS, Permission.ADMIN
+    one = "/guardrails/{guardrail_id}"
+    listing = Doc("The guardrails of the config and of the database", "GuardrailList")
     applying = Doc("A guardrail's verdict on a text", "AppliedGuardrail", body="ApplyGuardrail")
+    reading = Doc("A guardrail", "KnownGuardrail")
     return [
         route("/guardrails/list", listed, user, doc=listing),
         route("/v2/guardrails/list", listed, user, doc=listing),
         route("/guardrails/apply_guardrail", applied, user, methods=["POST"], doc=applying),
         route("/apply_guardrail", applied, user, methods=["POST"], doc=applying),
+        route(
+            "/guardrails",
+            create,
+            admin,
+            ["POST"],
+            Doc("A new guardrail in the database", "KnownGuardrail", body="NewGuardrail"),
+        ),
+        route(one, get, admin, doc=reading),
+        route(f"{one}/info", get, admin, doc=reading),
+        route(one, put, admin, ["PUT"], Doc("Another guardrail in its place", "KnownGuardrail", body="NewGuardrail")),
+        route(one, patch, admin, ["PATCH"], Doc("A change of a guardrail", "KnownGuardrail", body="GuardrailChange")),
+        route(one, delete, admin, ["DELETE"], Doc("A guardrail is taken out of the database", "DeletedGuardrail")),
     ]
 
 
-def _shown(row: Any) -> Body:
-    """A guardrail without its own settings: there may be secrets among them."""
-    params = row.litellm_params
+_NO_HISTORY = dict.fromkeys(("created_at", "updated_at", "created_by", "updated_by"))
+
+
+def _rows(gateway: Gateway) -> dict[str, Row]:
+    """All guardrails by id: that of the database, or one that a guardrail of the config has at its place there."""
+    rows = enumerate(gateway.config.guardrails)
+    return {row.stored_id or str(uuid5(NAMESPACE_URL, f"{index} {row.guardrail_name}")): row for index, row in rows}
+
+
+def _shown(id: str, row: Row, params: Mapping[str, Any]) -> Body:
     return {
+        "guardrail_id": id,
         "guardrail_name": row.guardrail_name,
-        "litellm_params": {"guardrail": params.guardrail, "mode": params.mode, "default_on": params.default_on},
+        "litellm_params": params,
         "guardrail_info": dict(row.guardrail_info),
+        "guardrail_definition_location": "config" if row.stored_id is None else "db",
     }
+
+
+def _brief(params: GuardrailParams) -> Body:
+    """A guardrail's parameters as any caller may see them."""
+    return {"guardrail": params.guardrail, "mode": params.mode, "default_on": params.default_on}
+
+
+def _settings(params: GuardrailParams) -> Body:
+    """The same for admins, without secrets: which of a plugin's own texts are some, only the plugin knows."""
+    said = params.model_dump(mode="json", exclude_unset=True)
+    own = harmless(conceal(params.extra))
+    return {**said, **own, **_brief(params)}
 
 
 def _said(asked: Body) -> str | list[Any]:

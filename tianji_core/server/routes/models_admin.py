@@ -9,17 +9,17 @@ from starlette.responses import JSONResponse, Response
 
 from tianji_core.api.errors import BadRequestError
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
-from tianji_core.server.requests import read_object
+from tianji_core.server.requests import read_object, who
 
 if TYPE_CHECKING:
-    from tianji_core.gateway.model_changes import ModelChanges
+    from tianji_core.gateway.stored.model_changes import ModelChanges
     from tianji_core.server.app import App
     from tianji_core.store.rules import Rule
 
 
 def routes(app: App) -> list[GuardedRoute]:
     def changes() -> ModelChanges:
-        from tianji_core.gateway.model_changes import ModelChanges
+        from tianji_core.gateway.stored.model_changes import ModelChanges
 
         return ModelChanges(app.serving.gateway)
 
@@ -34,14 +34,14 @@ def routes(app: App) -> list[GuardedRoute]:
         return ident
 
     async def new(request: Request) -> Response:
-        rule = await changes().add(await body_of(request), _who(request))
+        rule = await changes().add(await body_of(request), who(request))
         await app.in_force()
         return JSONResponse(_told(rule))
 
     async def update(request: Request) -> Response:
         body = await body_of(request)
         ident = request.path_params.get("model_id") or ident_of(body)
-        rule = await changes().update(ident, body, _who(request))
+        rule = await changes().update(ident, body, who(request))
         await app.in_force()
         return JSONResponse(_told(rule))
 
@@ -61,12 +61,6 @@ def routes(app: App) -> list[GuardedRoute]:
         route("/model/{model_id}/update", update, admin, ["PATCH"], changing),
         route("/model/delete", delete, admin, ["POST"], removing),
     ]
-
-
-def _who(request: Request) -> str | None:
-    principal = request.scope["principal"]
-    found: str | None = principal.user_id or principal.key_alias
-    return found
 
 
 def _told(rule: Rule) -> dict[str, Any]:

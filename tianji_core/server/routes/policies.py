@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tianji_core.api.call import Principal
 from tianji_core.api.errors import BadRequestError, NotFoundError
 from tianji_core.gateway.policies import shown
 from tianji_core.gateway.policies.book import Policies
 from tianji_core.gateway.policies.facts import Facts, Who, names_of
 from tianji_core.gateway.policies.shown import GUARDRAILS
 from tianji_core.server.permissions import Doc, GuardedRoute, Permission, route
-from tianji_core.server.requests import read_object
+from tianji_core.server.requests import read_object, who
 
 if TYPE_CHECKING:
     from tianji_core.gateway.policies.stored import Changes, Written
@@ -48,7 +47,7 @@ def routes(app: App) -> list[GuardedRoute]:
         name = body.pop("policy_name", None)
         if not isinstance(name, str):
             raise BadRequestError("policy_name must be a string.", param="policy_name")
-        return _written(shown.policy, await changes().create(name, _members({}, body), _who(request)))
+        return _written(shown.policy, await changes().create(name, _members({}, body), who(request)))
 
     async def get(request: Request) -> Response:
         return JSONResponse(_found(policies(), await changes().kept(), request.path_params["policy_id"]))
@@ -58,7 +57,7 @@ def routes(app: App) -> list[GuardedRoute]:
         name = body.pop("policy_name", None)
         if name is not None and not isinstance(name, str):
             raise BadRequestError("policy_name must be a string.", param="policy_name")
-        key, by = request.path_params["policy_id"], _who(request)
+        key, by = request.path_params["policy_id"], who(request)
         return _written(shown.policy, await changes().update(key, name, lambda present: _members(present, body), by))
 
     async def delete(request: Request) -> Response:
@@ -90,7 +89,7 @@ def routes(app: App) -> list[GuardedRoute]:
 
     async def attach(request: Request) -> Response:
         body = await body_of(request)
-        return _written(shown.attachment, await changes().attach(_attaching({}, body), _who(request)))
+        return _written(shown.attachment, await changes().attach(_attaching({}, body), who(request)))
 
     async def get_attachment(request: Request) -> Response:
         key = request.path_params["attachment_id"]
@@ -104,7 +103,7 @@ def routes(app: App) -> list[GuardedRoute]:
 
     async def change_attachment(request: Request) -> Response:
         body = await body_of(request)
-        key, by = request.path_params["attachment_id"], _who(request)
+        key, by = request.path_params["attachment_id"], who(request)
         return _written(
             shown.attachment, await changes().change_attachment(key, lambda present: _attaching(present, body), by)
         )
@@ -194,11 +193,6 @@ def _attaching(present: Mapping[str, Any], body: dict[str, Any]) -> dict[str, An
     if not isinstance(asked.get("policy", present.get("policy")), str):
         raise BadRequestError("policy_name must be a string.", param="policy_name")
     return {**present, **asked}
-
-
-def _who(request: Request) -> str | None:
-    principal: Principal = request.scope["principal"]
-    return principal.user_id or principal.key_alias
 
 
 def _text(body: Mapping[str, Any], name: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tianji_core.api.guardrail import GuardrailSettings
+from tianji_core.api.settings import LocalFile
 from tianji_guardrail_content_filter.categories import CATEGORIES, Severity
 from tianji_guardrail_content_filter.category_file import read_yaml, told
 from tianji_guardrail_content_filter.expressions import compiled
@@ -63,7 +64,7 @@ class Category(_Part):
     action: Action | None = None
     """None: that of the file, else BLOCK."""
     severity_threshold: Severity | None = None
-    category_file: str | None = None
+    category_file: LocalFile | None = None
 
     @model_validator(mode="after")
     def _exists(self) -> Category:
@@ -79,7 +80,7 @@ class ContentFilterSettings(GuardrailSettings):
 
     patterns: list[Pattern] = Field(default_factory=list, description="Expressions, prebuilt ones or RE2 of your own")
     blocked_words: list[Word] = Field(default_factory=list, description="Words and phrases, as whole words in any case")
-    blocked_words_file: str | None = Field(None, description="A YAML file with more of them: `blocked_words: [...]`")
+    blocked_words_file: LocalFile | None = Field(None, description="A YAML file of more: `blocked_words: [...]`")
     categories: list[Category] = Field(default_factory=list, description="Categories of content")
     severity_threshold: Severity = Field("medium", description="For categories that do not say their own")
     pattern_redaction_format: str = Field(

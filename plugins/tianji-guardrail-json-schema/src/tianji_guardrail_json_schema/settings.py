@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from tianji_core.api.guardrail import GuardrailSettings
+from tianji_core.api.settings import LocalFile
 from tianji_guardrail_json_schema.schema import Schema
 
 
@@ -16,7 +17,7 @@ class JsonSchemaSettings(GuardrailSettings):
     """The keys of the guardrail's `litellm_params`."""
 
     json_schema: dict[str, Any] | None = Field(None, description="The schema (JSON Schema, draft 2020-12 by default)")
-    schema_file: str | None = Field(None, description="A file that has it")
+    schema_file: LocalFile | None = Field(None, description="A file that has it")
     from_request: bool = Field(False, description="Use the schema of the request's response_format, if it has one")
     on_invalid: Literal["block", "repair"] = Field("repair", description="What becomes of an answer that does not fit")
     repair_model: str | None = Field(None, description="A model of this gateway that is asked to put it right")

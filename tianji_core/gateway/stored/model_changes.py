@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tianji_core.api.errors import BadRequestError, NotFoundError, ServiceUnavailableError
-from tianji_core.config import ConfigError
-from tianji_core.gateway.stored_models import is_on, seal_of, with_stored
-from tianji_core.store.rules import Family, Kept, Rule
+from tianji_core.api.errors import BadRequestError, NotFoundError
+from tianji_core.config import Loaded
+from tianji_core.gateway.stored.changes import RowChanges, object_of
+from tianji_core.gateway.stored.models import is_on, with_stored
+from tianji_core.store.rules import Kept, Rule
 
 if TYPE_CHECKING:
     from tianji_core.gateway.gateway import Gateway
 
-FAMILY: Family = "models"
 KIND = "model"
 LONGEST_ID = 255
 
 
-class ModelChanges:
-    """What admins do to stored models. Each change is tried out before it is kept."""
+class ModelChanges(RowChanges):
+    """What admins do to stored models."""
+
+    family = "models"
+    noun = "model"
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        seal = seal_of(gateway.loaded)
+        """Raises BadRequestError where the config does not want them, ServiceUnavailableError."""
         if not is_on(gateway.loaded):
             raise BadRequestError(
                 "Models are not kept in the database: set `store_model_in_db: true` in general_settings.",
                 param="store_model_in_db",
             )
-        if seal is None:
-            raise ServiceUnavailableError("Models cannot be kept without a salt key or a master key.")
-        self._seal = seal
+        super().__init__(gateway)
 
     async def add(self, body: Mapping[str, Any], by: str | None) -> Rule:
         """A new model. Raises BadRequestError for one that cannot work, StoreUnavailableError."""
@@ -88,35 +87,12 @@ class ModelChanges:
         await self._change(change)
         return removed[-1]
 
-    async def _change(self, change: Callable[[Kept], tuple[Rule, ...]]) -> None:
-        """Try a change out, and keep it. What is tried is what will be kept: nothing may come between."""
-        before = await self._gateway.following.kept(FAMILY)
-        rules = change(before)
-        await self._try_out(rules)
-
-        def unchanged(kept: Kept) -> tuple[Rule, ...]:
-            return rules if kept.rules == before.rules else change(kept)
-
-        await self._gateway.following.change(FAMILY, unchanged)
-
-    async def _try_out(self, rules: tuple[Rule, ...]) -> None:
-        """Raises BadRequestError with what is wrong, in the words of a config's check."""
-        loaded = self._gateway.loaded
+    def _beside(self, loaded: Loaded, rules: tuple[Rule, ...]) -> Loaded:
         rows = [row for row in loaded.config.model_list if not row.model_info.model_dump().get("db_model")]
-        plain = replace(loaded, config=loaded.config.model_copy(update={"model_list": rows}))
-
-        def compiled() -> Gateway:
-            found = with_stored(plain, rules)
-            if len(found.config.model_list) != len(rows) + len(rules):
-                raise BadRequestError("This is not in the form of a model.", param="litellm_params")
-            return type(self._gateway).from_config(found, registry=self._gateway.registry, stored=())
-
-        try:
-            tried = await asyncio.to_thread(compiled)
-        except ConfigError as error:
-            told = "; ".join(problem.message for problem in error.report.problems)
-            raise BadRequestError(f"The model cannot work: {told}.", param="litellm_params") from None
-        await tried.aclose()
+        found = with_stored(replace(loaded, config=loaded.config.model_copy(update={"model_list": rows})), rules)
+        if len(found.config.model_list) != len(rows) + len(rules):
+            raise BadRequestError("This is not in the form of a model.", param="litellm_params")
+        return found
 
     @staticmethod
     def _find(kept: Kept, ident: str) -> Rule:
@@ -131,13 +107,5 @@ def _parts(body: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], dict[st
     name = body.get("model_name")
     if name is not None and (not isinstance(name, str) or not name):
         raise BadRequestError("model_name must be a text.", param="model_name")
-    params = body.get("litellm_params", body.get("tianji_params"))
-    info = body.get("model_info")
-    for given, called in ((params, "litellm_params"), (info, "model_info")):
-        if given is not None and not isinstance(given, dict):
-            raise BadRequestError(f"{called} must be an object.", param=called)
-
-    def said(values: dict[str, Any] | None) -> dict[str, Any]:
-        return {name: value for name, value in (values or {}).items() if value is not None}
-
-    return name, said(params), said(info)
+    params = "tianji_params" if "tianji_params" in body and "litellm_params" not in body else "litellm_params"
+    return name, object_of(body, params), object_of(body, "model_info")

@@ -6,6 +6,8 @@ import base64
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tianji_core.config import Loaded, Settings
+
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
@@ -57,3 +59,10 @@ class Seal:
 
         key = HKDF(SHA256(), length=32, salt=None, info=_PURPOSE).derive(self._salt_key.encode())
         return Fernet(base64.urlsafe_b64encode(key))
+
+
+def seal_of(loaded: Loaded) -> Seal | None:
+    """What seals the secrets of stored rows: made of the salt key, else of the master key; None without either."""
+    settings = Settings.read(loaded.environ)
+    key = settings.salt_key or loaded.config.general_settings.master_key or settings.master_key
+    return Seal(str(key)) if key else None

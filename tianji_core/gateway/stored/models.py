@@ -1,7 +1,4 @@
-"""Models that admins add by the API: rows of the store beside those of the config (`store_model_in_db`).
-
-They come into force as a changed config does: a gateway is compiled with them and takes the place of the one before.
-"""
+"""Stored models as rows of `model_list`, where the config wants that (`store_model_in_db`)."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from pydantic import ValidationError
 from tianji_core.config import Loaded, Settings
 from tianji_core.config.schema import Deployment as Row
 from tianji_core.config.secrets import conceal
-from tianji_core.gateway.sealing import Seal, UnsealableError
+from tianji_core.gateway.stored.sealing import Seal, UnsealableError, seal_of
 from tianji_core.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -26,13 +23,6 @@ log = get_logger("tianji.models")
 def is_on(loaded: Loaded) -> bool:
     """Whether the config wants models in the database."""
     return loaded.config.general_settings.store_model_in_db or Settings.read(loaded.environ).store_model_in_db
-
-
-def seal_of(loaded: Loaded) -> Seal | None:
-    """What seals the secrets of models: made of the salt key, else of the master key; None without either."""
-    settings = Settings.read(loaded.environ)
-    key = settings.salt_key or loaded.config.general_settings.master_key or settings.master_key
-    return Seal(str(key)) if key else None
 
 
 def with_stored(loaded: Loaded, rules: Sequence[Rule]) -> Loaded:
