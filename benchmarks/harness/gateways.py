@@ -21,7 +21,7 @@ from harness.places import (
 )
 from harness.processes import Server
 
-CONFIG = str(BENCH / "configs/proxy_config.yaml")
+CONFIG, CONFIG_WITH_GUARDRAILS = str(BENCH / "configs/proxy_config.yaml"), str(BENCH / "configs/guardrails.yaml")
 REQUIREMENTS = BENCH / "requirements"
 PORT = str(GATEWAY_PORT)
 OUR_PYTHON = ROOT / ".venv/bin/python"
@@ -105,13 +105,15 @@ def _output(argv: list[str]) -> str:
         return "unknown"
 
 
-def _tianji(server: str) -> Gateway:
+def _tianji(server: str, *, guarded: bool = False) -> Gateway:
     program = ROOT / ".venv/bin/tianji"
-    arguments = ["serve", "--config", CONFIG, "--port", PORT, "--host", "127.0.0.1", "--server", server]
+    config = CONFIG_WITH_GUARDRAILS if guarded else CONFIG
+    arguments = ["serve", "--config", config, "--port", PORT, "--host", "127.0.0.1", "--server", server]
     parts = ("uvicorn", "uvloop") if server == "auto" else ("hypercorn",)
+    name = "tianji" if server == "auto" else f"tianji-{server}"
     return Gateway(
-        name="tianji" if server == "auto" else f"tianji-{server}",
-        title=f"Tianji, `--server {server}`",
+        name=f"{name}-guarded" if guarded else name,
+        title=f"Tianji, `--server {server}`" + (", guardrails on" if guarded else ""),
         argv=[str(program), *arguments],
         ready_path="/health/liveliness",
         program=program,
@@ -194,7 +196,8 @@ LITELLM = Gateway(
 )
 
 TIANJI, TIANJI_HYPERCORN = _tianji("auto"), _tianji("hypercorn")
-GATEWAYS = (TIANJI, TIANJI_HYPERCORN, ECHO, PORTKEY, LITELLM)
+TIANJI_GUARDED = _tianji("auto", guarded=True)
+GATEWAYS = (TIANJI, TIANJI_GUARDED, TIANJI_HYPERCORN, ECHO, PORTKEY, LITELLM)
 
 
 def chosen(names: list[str]) -> list[Gateway]:

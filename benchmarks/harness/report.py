@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.gateways import ECHO, LITELLM, TIANJI, TIANJI_HYPERCORN, Gateway
+from harness.gateways import ECHO, LITELLM, TIANJI, TIANJI_GUARDED, TIANJI_HYPERCORN, Gateway
 from harness.load import PLAIN, STREAM, Load, Workload, wrk_command
 from harness.places import GATEWAY_PORT, ROOT, UPSTREAM, pinned, shown
 from harness.rounds import Soak, StartUp, Visit
@@ -214,6 +214,7 @@ def _bars(results: Results) -> list[str]:
         ("stream, LiteLLM's CPU ÷ ours", "≥", 40, ratio(STREAM, LITELLM, TIANJI)),
         ("hypercorn: plain, CPU ÷ echo-proxy", "≤", 1.4, ratio(PLAIN, TIANJI_HYPERCORN, ECHO)),
         ("hypercorn: stream, CPU ÷ echo-proxy", "≤", 1.3, ratio(STREAM, TIANJI_HYPERCORN, ECHO)),
+        ("guardrails on: plain, CPU ÷ without", "≤", 1.17, ratio(PLAIN, TIANJI_GUARDED, TIANJI)),
         ("ready, s", "≤", 1.5, ready),
         ("RSS idle, MB", "≤", 90, idle),
         ("`import tianji_core`, s", "≤", 0.15, start.import_seconds if start else None),

@@ -60,9 +60,9 @@ class Unreachable(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which takes three times as long to make: one is made for each check
 class Payload:
-    """What a guardrail looks at: the request, and at `post_call` the answer, both in OpenAI's shape.
+    """What a guardrail looks at: the request, and at `post_call` the answer, both in OpenAI's shape. Not to be changed.
 
     At `logging_only` there may be an answer or none.
     """
@@ -78,6 +78,8 @@ class Payload:
     """Texts that pass between caller and vendor beside the normal form, since they speak the same dialect."""
     wants: Callable[[list[Text]], list[Text]] | None = None
     """Which texts of requests the config lets this guardrail see; None if all."""
+    seen: list[list[Text]] = field(default_factory=list, repr=False, compare=False)
+    """What `places` has found, for all guardrails that are shown the same."""
 
     def texts(self) -> Iterator[str]:
         """Every text a person or a model wrote here: the answer's at `post_call`, the request's otherwise."""
@@ -85,13 +87,18 @@ class Payload:
 
     def places(self) -> list[Text]:
         """The same, with whose they are and where. Those of `unseen` have the path `("unseen", index)`."""
-        if self.response is not None:
-            return [*answer_places(self.response), *self._unseen("assistant")]
-        found = [*request_places(self.request), *self._unseen("user")]
-        return found if self.wants is None else self.wants(found)
+        if not self.seen:
+            self.seen.append(self._all())
+        found = self.seen[0]
+        return list(found) if self.wants is None or self.response is not None else self.wants(found)
 
-    def _unseen(self, role: str) -> Iterator[Text]:
-        return (Text(text, role, "other", ("unseen", index)) for index, text in enumerate(self.unseen))
+    def _all(self) -> list[Text]:
+        answers = self.response is not None
+        found = request_places(self.request) if self.response is None else answer_places(self.response)
+        if self.unseen:
+            role = "assistant" if answers else "user"
+            found += (Text(text, role, "other", ("unseen", index)) for index, text in enumerate(self.unseen))
+        return found
 
     def images(self) -> list[str]:
         """The addresses (`https:` or `data:`) of all pictures in the request's messages."""

@@ -48,43 +48,52 @@ _NO_TEXT = frozenset(
 """Members of requests that hold settings, ids and files, no prose."""
 
 
-def request_places(body: Body) -> Iterator[Text]:
+_SAID = frozenset(_PLAIN)
+_KNOWN = _NO_TEXT | _SAID | OWN
+
+
+def request_places(body: Body) -> list[Text]:
     """Every text of a request. What is no proper request has fewer; nothing is raised."""
+    found: list[Text] = []
     for index, message in _items(body.get("messages")):
         if isinstance(message, dict):
-            yield from _message(message, ("messages", index), "user")
-    for key in _PLAIN:
-        if key in body:
-            yield from _content(body[key], (key,), "user", "content")
+            found += _message(message, ("messages", index), "user")
+    if not _SAID.isdisjoint(body):
+        for key in _PLAIN:
+            if key in body:
+                found += _content(body[key], (key,), "user", "content")
     for key in ("tools", "functions"):
         if key in body:
-            yield from _described(body[key], (key,))
+            found += _described(body[key], (key,))
     response_format = body.get("response_format")
     if isinstance(response_format, dict):
-        yield from _described(response_format, ("response_format",))
-    for key, value in body.items():
-        if key not in _NO_TEXT and key not in _PLAIN and key not in OWN:
-            yield from strings(value, (key,))
+        found += _described(response_format, ("response_format",))
+    for key in body:
+        if key not in _KNOWN:
+            found += strings(body[key], (key,))
+    return found
 
 
-def answer_places(body: Body) -> Iterator[Text]:
+def answer_places(body: Body) -> list[Text]:
     """Every text of an answer: of chats, completions, transcriptions, images (revised prompts) and rankings."""
+    found: list[Text] = []
     for index, choice in _items(body.get("choices")):
         if not isinstance(choice, dict):
             continue
         if isinstance(choice.get("text"), str):
-            yield Text(choice["text"], "assistant", "content", ("choices", index, "text"))
+            found.append(Text(choice["text"], "assistant", "content", ("choices", index, "text")))
         if isinstance(choice.get("message"), dict):
-            yield from _message(choice["message"], ("choices", index, "message"), "assistant")
+            found += _message(choice["message"], ("choices", index, "message"), "assistant")
     if isinstance(body.get("text"), str):
-        yield Text(body["text"], "assistant", "content", ("text",))
+        found.append(Text(body["text"], "assistant", "content", ("text",)))
     for key, member in (("segments", "text"), ("data", "revised_prompt")):
         for index, item in _items(body.get(key)):
             if isinstance(item, dict) and isinstance(item.get(member), str):
-                yield Text(item[member], "assistant", "content", (key, index, member))
+                found.append(Text(item[member], "assistant", "content", (key, index, member)))
     for index, result in _items(body.get("results")):
         if isinstance(result, dict) and "document" in result:
-            yield from _content(result["document"], ("results", index, "document"), "assistant", "content")
+            found += _content(result["document"], ("results", index, "document"), "assistant", "content")
+    return found
 
 
 def has_unreadable(body: Body) -> bool:
@@ -140,12 +149,30 @@ def last_name(path: Path) -> str:
     return next((step for step in reversed(path) if isinstance(step, str)), "")
 
 
-def _message(message: Body, path: Path, role: str) -> Iterator[Text]:
-    said = message.get("role")
+_TOOLS = frozenset({"tool", "function"})
+
+
+_BESIDE = (
+    "reasoning_content", "reasoning", "refusal", "thinking_blocks", "audio", "tool_calls", "function_call"
+)  # fmt: skip
+"""Where messages have texts beside their content."""
+
+
+def _message(message: Body, path: Path, role: str) -> list[Text]:
+    said, content = message.get("role"), message.get("content")
     role = said if isinstance(said, str) else role
-    kind: Kind = "tool_result" if role in ("tool", "function") else "content"
-    if "content" in message:
-        yield from _content(message["content"], (*path, "content"), role, kind)
+    kind: Kind = "tool_result" if role in _TOOLS else "content"
+    found: list[Text] = []
+    if isinstance(content, str):
+        found.append(Text(content, role, kind, (*path, "content")))
+    elif content is not None:
+        found += _content(content, (*path, "content"), role, kind)
+    if any(map(message.get, _BESIDE)):
+        found += _beside_content(message, path, role)
+    return found
+
+
+def _beside_content(message: Body, path: Path, role: str) -> Iterator[Text]:
     for key in ("reasoning_content", "reasoning", "refusal"):
         if isinstance(message.get(key), str):
             yield Text(message[key], role, "content" if key == "refusal" else "reasoning", (*path, key))

@@ -147,7 +147,8 @@ class Pipeline:
         if self.needs_prices:
             check_priced(call, deployment, model)
         native = call.surface is not None and speaks_natively(call, deployment, model)
-        mode = self.guardrails.stream_mode(call) if self.guardrails.post_call else None
+        judged = self.guardrails.post_call and (call.stream or native)
+        mode = self.guardrails.stream_mode(call) if judged else None
         if native and call.stream and mode is not None and mode[0] == "window":
             native = not can_be_said(call)  # parts are judged in the normal form: it has to be the one that goes out
         keep = (call.stream or native) and (

@@ -9,12 +9,16 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tianji_core.api.guardrail import ALLOW, Block, Payload, Rewrite
 from tianji_core.testing.standard import SampleCall
+from tianji_guardrail_content_filter import ContentFilterSettings
 from tianji_guardrail_content_filter.categories import CATEGORIES
 from tianji_guardrail_content_filter.filter import Filter, Found, Rule
+from tianji_guardrail_content_filter.rules import rules
 
 sys.path.insert(0, str(Path(__file__).parent))
 from filter_samples import ALL, check, made, masked
@@ -103,6 +107,52 @@ def test_too_much_for_its_memory_is_told_and_does_not_pass_everything():
     rules = [Rule(rf"x{number}[\pL\pN]{{200}}", None, Found("x", "x", {})) for number in range(20)]
     with pytest.raises(ValueError, match="too many"):
         Filter(rules, memory=1 << 16)
+
+
+WORDS = [{"keyword": "bird", "action": "MASK"}]
+PIECES = st.sampled_from(
+    [
+        "ann@example.com",
+        "4111 1111 1111 1111",
+        "10.0.0.1",
+        "word",
+        "bird",
+        "^",
+        "end",
+        "\n",
+        " ",
+        "-",
+        ".",
+        "é",
+        "1",
+        "@",
+        "",
+    ]
+)
+TIED = [r"^end", r"bird$", r"^-+$", r"\Bword", r"(?m)^bird$", r"[^a-z]end(?:$|[^a-z])"]
+FILTERS = [
+    Filter(rules(ContentFilterSettings(guardrail="f", patterns=patterns, blocked_words=WORDS)))
+    for patterns in (
+        ALL,
+        *([{"pattern_type": "regex", "name": "x", "pattern": each, "action": "MASK"}] for each in TIED),
+    )
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(PIECES, max_size=5).map("".join), max_size=4))
+def test_one_look_at_all_texts_overlooks_nothing(texts):
+    """What is found in one text by itself is found where all of them are looked at together."""
+    for found in FILTERS:
+        if any(found.hits(text) for text in texts):
+            assert not found.finds_nothing(texts)
+
+
+@pytest.mark.parametrize("expression", [r"\Aword", r"word\z", r"(?-m)^word", r"(?i-m:^word$)"])
+def test_expressions_tied_to_the_ends_of_a_text(expression):
+    guardrail = made(patterns=[{"pattern_type": "regex", "name": "x", "pattern": expression, "action": "BLOCK"}])
+    body = {"messages": [{"role": "user", "content": text} for text in ("bird", "word", "bird")]}
+    assert isinstance(asyncio.run(guardrail.check("pre_call", Payload(SampleCall(body=body), body))), Block)
 
 
 N = 1_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from random import Random
@@ -58,3 +59,16 @@ def test_what_looks_a_little_like_it():
     wrong = [(text, SCANNER.hide(text)) for text in BENIGN if SCANNER.hide(text)[1]]
     print(f"{len(wrong)} of {len(BENIGN)} taken for credentials")
     assert len(wrong) <= 1, wrong
+
+
+def test_one_look_at_all_texts_overlooks_nothing():
+    random = Random(7)
+    for number, text in enumerate((*by_form(random).values(), *(text for text, _ in by_name(random).values()))):
+        if SCANNER.hide(text)[1]:
+            texts = ["Hi", text, "there"] if number % 2 else [text, ""]
+            assert not SCANNER.finds_nothing(texts), text
+    assert SCANNER.finds_nothing(["Hi", "there"])
+
+
+def test_no_rule_is_tied_to_the_ends_of_a_text():
+    assert not [rule.name for rule in standard() if re.search(r"\\[AzZ]|\(\?\w*-", rule.pattern)]

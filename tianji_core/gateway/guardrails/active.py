@@ -53,6 +53,12 @@ class ActiveGuardrail:
     template: str | None = None
     """What the caller reads of a block, with `{reason}` in it; None for the reason alone."""
 
+    always_needed: bool = field(init=False, default=False)
+    """Whether it never says that it has nothing to do, so that it need not be asked."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "always_needed", type(self.guardrail).needs is Guardrail.needs)
+
     @property
     def all_stages(self) -> frozenset[Stage]:
         return self.stages.union(*self.tagged.values())

@@ -10,17 +10,21 @@ from typing import Any
 
 from tianji_core.api.callback import CallRecord, GuardrailRun, GuardrailStatus
 from tianji_core.api.errors import GatewayError, GuardrailBlockedError, ServiceUnavailableError
-from tianji_core.api.guardrail import ALLOW, Allow, Asking, Block, Payload, Rewrite, Stage, Unreachable, Verdict
+from tianji_core.api.guardrail import ALLOW, Allow, Asking, Block, Payload, Rewrite, Stage, Text, Unreachable, Verdict
 from tianji_core.api.provider import Binary, Body
 from tianji_core.api.texts import has_unreadable
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails.active import ActiveGuardrail, StreamMode, Window, balanced
+from tianji_core.gateway.guardrails.at_once import begun_at_once
 from tianji_core.gateway.guardrails.choice import Choice, OfModel, Selected
 from tianji_core.gateway.guardrails.unseen import unseen_texts
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.guardrails")
+
+Seen = list[list[Text]]
+_NOTHING: Mapping[str, Any] = {}
 
 
 class GuardrailChain:
@@ -75,7 +79,8 @@ class GuardrailChain:
         return tuple(
             each
             for each in self.of(call).post
-            if each.judges(call.stream) and each.guardrail.needs("post_call", _payload(each, call))
+            if each.judges(call.stream)
+            and (each.always_needed or each.guardrail.needs("post_call", _payload(each, call)))
         )
 
     def stream_mode(self, call: Call) -> tuple[StreamMode, Window] | None:
@@ -97,13 +102,14 @@ class GuardrailChain:
             return
         _check_readable(call.body)
         unseen = unseen_texts(call.native, call.body) if call.native is not None else ()
+        seen: Seen = []
         for active in selected.pre:
-            verdict = await self.check(active, "pre_call", _payload(active, call, unseen=unseen), call)
+            verdict = await self.check(active, "pre_call", _payload(active, call, unseen=unseen, seen=seen), call)
             if isinstance(verdict, Rewrite):
                 call.body = verdict.body
                 call.native = None  # what was judged is what goes out
                 call.prompt_tokens = None
-                unseen = ()
+                unseen, seen = (), []
 
     async def during(self, call: Call, work: Coroutine[Any, Any, Reply | StreamReply]) -> Reply | StreamReply:
         """Do `work` while the request is judged; a block discards what it brought. Raises GatewayError."""
@@ -135,10 +141,12 @@ class GuardrailChain:
         out. Raises GatewayError."""
         active = self.after_stages(call)
         unseen = unseen_texts(native, response, answer=True) if native is not None and active else ()
+        seen: Seen = []
         for each in active:
-            verdict = await self.check(each, "post_call", _payload(each, call, response=response, unseen=unseen), call)
+            payload = _payload(each, call, response=response, unseen=unseen, seen=seen)
+            verdict = await self.check(each, "post_call", payload, call)
             if isinstance(verdict, Rewrite):
-                response, unseen = verdict.body, ()
+                response, unseen, seen = verdict.body, (), []
         return response
 
     async def after_text(self, call: Call, binary: Binary) -> Binary:
@@ -194,21 +202,20 @@ class GuardrailChain:
 
     async def check(self, active: ActiveGuardrail, stage: Stage, payload: Payload, call: Call) -> Verdict:
         """One verdict, noted in the call. Raises GatewayError for a block and for a guardrail that fails."""
-        if not active.guardrail.needs(stage, payload):
+        if not (active.always_needed or active.guardrail.needs(stage, payload)):
             return ALLOW
         if active.name not in call.guardrails:
             call.guardrails.append(active.name)
-        started = time.time()
-        began = time.monotonic()
+        started, began = time.time(), time.monotonic()
 
-        def note(status: GuardrailStatus, error: str | None = None, found: Mapping[str, Any] | None = None) -> None:
+        def note(status: GuardrailStatus, error: str | None = None, found: Mapping[str, Any] = _NOTHING) -> None:
             took = time.monotonic() - began
-            run = GuardrailRun(active.name, active.plugin, stage, status, started, took, found or {}, error)
-            call.guardrail_runs += (run,)
+            call.guardrail_runs += (
+                GuardrailRun(active.name, active.plugin, stage, status, started, took, found, error),
+            )
 
         try:
-            async with asyncio.timeout(active.timeout):
-                verdict = await active.guardrail.check(stage, payload)
+            verdict = await begun_at_once(active.guardrail.check(stage, payload), active.timeout)
         except GatewayError as error:
             note("guardrail_intervened", type(error).__name__)
             raise
@@ -255,15 +262,20 @@ def _payload(
     request: Body | None = None,
     response: Body | None = None,
     unseen: tuple[str, ...] = (),
+    seen: Seen | None = None,
 ) -> Payload:
-    """What this guardrail is shown; without a `request` the call's own."""
+    """What this guardrail is shown; without a `request` the call's own. `seen` is the same list for all that are shown
+    the same."""
     memories = call.guardrail_memory
     if memories is None:
         memories = call.guardrail_memory = {}
-    memory = memories.setdefault(active.name, {})
+    memory = memories.get(active.name)
+    if memory is None:
+        memory = memories[active.name] = {}
     given = call.options.guardrail_options
-    options = given.get(active.name) or given.get("") or {} if given else {}
-    return Payload(call, call.body if request is None else request, response, options, memory, unseen, active.wants)
+    options = given.get(active.name) or given.get("") or _NOTHING if given else _NOTHING
+    shown = call.body if request is None else request
+    return Payload(call, shown, response, options, memory, unseen, active.wants, [] if seen is None else seen)
 
 
 def _check_readable(body: Body) -> None:

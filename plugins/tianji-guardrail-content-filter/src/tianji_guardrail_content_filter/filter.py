@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from tianji_guardrail_content_filter.expressions import MEMORY, compiled, option
 from tianji_guardrail_content_filter.phrases import plain
 
 _CANARY = "tianji-canary-7d1f"
+_TIES = re.compile(r"\\[Az]|\(\?\w*-\w*m")
+"""What ties an expression to the ends of a text, so that it has to be looked for in each by itself."""
 
 
 class Found(NamedTuple):
@@ -54,12 +57,19 @@ class Filter:
         self._rules = [_Compiled(rule, rank) for rank, rule in enumerate(rules)]
         self._all: Any = re2.Set.SearchSet(options(memory))
         for rule in rules:
-            self._all.Add(rule.expression.encode())
+            self._all.Add(f"(?m:{rule.expression})".encode())  # so that texts can be looked at line by line
+        self._joins = not any(_TIES.search(rule.expression) for rule in rules)
         canary = self._all.Add(_CANARY.encode())
         # A set that has no room to run says the same as one that finds nothing.
         if not _compiles(self._all) or self._all.Match(_CANARY.encode()) != [canary]:
             raise ValueError("there are too many patterns and words")
         self._canary = canary
+
+    def finds_nothing(self, texts: Sequence[str]) -> bool:
+        """Whether none of the texts has a hit, by one look at all of them; False says that one of them may."""
+        if not self._joins:
+            return False
+        return self._all.Match("\n".join(texts).encode("utf-8", "surrogatepass")) is None
 
     def hits(self, text: str, only_blocks: bool = False) -> list[Hit]:
         """Everything that is found, by its place; only the first hit of each rule that blocks, since one is enough.

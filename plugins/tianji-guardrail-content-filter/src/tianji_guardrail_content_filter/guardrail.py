@@ -42,4 +42,7 @@ class ContentFilter(Guardrail):
         return payload.rewritten(places, [masked(t, hits) for t, hits in zip(texts, found, strict=True)], counts)
 
     def _hits(self, texts: list[str], only_blocks: bool) -> list[list[Hit]]:
+        """The hits in each text; an empty list if there are none."""
+        if self._filter.finds_nothing(texts):
+            return []
         return [self._filter.hits(text, only_blocks) for text in texts]
