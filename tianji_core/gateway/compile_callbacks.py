@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from tianji_core.api.callback import Callback
 from tianji_core.discovery import PluginError
-from tianji_core.gateway.compile_guardrails import is_guardrail
+from tianji_core.gateway.compile_older_guardrails import is_guardrail
 from tianji_core.gateway.custom_logger import CustomLogger
 from tianji_core.gateway.recording import Recording
 from tianji_core.telemetry import CallbackDispatcher, Subscription

@@ -1,4 +1,4 @@
-"""From `guardrails`, the rows' own and LiteLLM's callbacks that are guardrails, to what looks at calls."""
+"""From `guardrails` and the rows' own to what looks at calls."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tianji_core.api.guardrail import Guardrail, Stage
 from tianji_core.config.schema import Guardrail as Row
 from tianji_core.config.schema import GuardrailParams
+from tianji_core.gateway.compile_older_guardrails import OlderGuardrails
 from tianji_core.gateway.guardrails import ActiveGuardrail, GuardrailChain, Window
 from tianji_core.gateway.guardrails.closed import Closed
 from tianji_core.gateway.guardrails.custom import CustomGuardrail
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 log = get_logger("tianji.guardrails")
 
 STAGES: frozenset[Any] = frozenset(get_args(Stage))
-_CALLBACKS = {
-    "detect_prompt_injection": "prompt_injection",
-    "hide_secrets": "hide-secrets",
-    "openai_moderations": "openai_moderation",
-    "presidio": "presidio",
-}
-"""Names of `litellm_settings.callbacks` that are guardrails, always on before the call: what they are called here."""
-
-
-def is_guardrail(callback: str) -> bool:
-    """Whether a name in `callbacks` stands for a guardrail."""
-    return callback in _CALLBACKS
 
 
 class GuardrailBuilder:
@@ -43,8 +32,8 @@ class GuardrailBuilder:
         self._config = compiler.config
 
     def chain(self, models: ModelTable, rows: Sequence[tuple[Any, Deployment]]) -> GuardrailChain:
-        """All of them, in the order of the config; those that stand among the callbacks come first."""
-        active = [each for name in self._config.litellm_settings.callbacks if (each := self._of_callback(name))]
+        """All of them, in the order of the config; those of older configs come first."""
+        active = list(OlderGuardrails(self._compiler).all())
         for index, row in enumerate(self._config.guardrails):
             path = ("guardrails", index, "litellm_params")
             made = self._active(row, path) if row.stored_id is None else self._of_store(row, path)
@@ -139,21 +128,6 @@ class GuardrailBuilder:
         what = "is neither a Guardrail nor a class with the methods of LiteLLM's CustomGuardrail"
         self._compiler.problem((*path, "guardrail"), f"{params.guardrail} {what}")
         return None
-
-    def _of_callback(self, name: str) -> ActiveGuardrail | None:
-        if name not in _CALLBACKS:
-            return None
-        settings = self._config.litellm_settings
-        path = ("litellm_settings", "callbacks", settings.callbacks.index(name))
-        values: dict[str, Any] = {"guardrail": name, "mode": ["pre_call"], "default_on": True}
-        inside: KeyPath = path
-        if name == "detect_prompt_injection":
-            values.update(settings.prompt_injection_params)
-            inside = ("litellm_settings", "prompt_injection_params")
-        made = self._compiler.make("guardrail", _CALLBACKS[name], values, path, inside=inside)
-        if not isinstance(made, Guardrail):
-            return None
-        return ActiveGuardrail(name, made, made.runs_at(frozenset({"pre_call"})), True, _CALLBACKS[name])
 
     def _of_model(
         self, models: ModelTable, rows: Sequence[tuple[Any, Deployment]], names: frozenset[str]

@@ -65,10 +65,13 @@ class GuardrailConformance(Conformance, kit=True):
 
     def test_attacks_are_met_with_the_declared_objection(self) -> None:
         assert self.attacks, "name some texts that do not pass"
-        expected = Block if self.objection == "block" else Rewrite
         for text in self.attacks:
             for stage, payload in self._everywhere(text):
                 verdict = self._check(stage, payload)
+                if self.objection == "block":
+                    expected: Any = Block
+                else:  # beside the call nothing can be changed any more: either refuses it there
+                    expected = (Block, Rewrite) if stage == "during_call" else Rewrite
                 assert isinstance(verdict, expected), f"{stage} answers {text[:60]!r} with {verdict!r:.200}"
 
     def test_the_place_of_a_text_makes_no_difference(self) -> None:

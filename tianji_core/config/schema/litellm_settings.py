@@ -56,6 +56,15 @@ class LitellmSettings(Block):
     prompt_injection_params: AnyMap = key(
         {}, "Settings of the callback `detect_prompt_injection`, which is a guardrail.", usage="C"
     )
+    guardrails: list[AnyMap] = key(
+        [],
+        "Guardrails in the old form: `[{pii: {callbacks: [presidio], default_on: true}}]`.",
+        usage="C",
+        kind="list of maps",
+    )
+    output_parse_pii: Flag = key(False, "The callback `presidio` puts back into answers what it has masked.", usage="C")
+    presidio_ad_hoc_recognizers: Text | None = key(None, "Its further recognizers, a JSON file.", usage="C")
+    presidio_logging_only: Flag = key(False, "It masks in records only.", usage="C")
     success_callback: Names = key([], "Called after calls that were answered.")
     failure_callback: Names = key([], "Called after calls that failed.")
     num_retries: Whole | None = key(None, "Further tries, where router_settings says nothing.")
