@@ -19,12 +19,17 @@ FILTER = {
     "blocked_words": [{"keyword": "aardvark", "action": "BLOCK"}],
 }
 ASKING = {
-    "guardrail": "generic_guardrail_api",
-    "mode": ["pre_call"],
-    "default_on": True,
-    "api_base": "http://127.0.0.1:9/",
-    "api_key": CANARY,
-    "headers": {"x-more": CANARY},
+    "guardrail": {
+        "guardrail_name": "asking",
+        "litellm_params": {
+            "guardrail": "generic_guardrail_api",
+            "mode": ["pre_call"],
+            "default_on": True,
+            "api_base": "http://127.0.0.1:9/",
+            "api_key": CANARY,
+            "headers": {"x-more": CANARY},
+        },
+    }
 }
 ANALYZER = {"presidio_analyzer_api_base": "http://127.0.0.1:9/"}
 
@@ -92,7 +97,7 @@ def test_added_read_changed_and_taken_out(admin):
         assert await status(client) == 400  # at once, where it was made
         assert await status(client, "a badger") == 200
         for path in (f"/guardrails/{ident}", f"/guardrails/{ident}/info", "/guardrails/stored"):
-            assert (await client.get(path, headers=ADMIN)).json() == told
+            assert {**(await client.get(path, headers=ADMIN)).json(), "warnings": []} == told
         listed = (await client.get("/v2/guardrails/list", headers=ADMIN)).json()["guardrails"]
         assert [(g["guardrail_name"], g["guardrail_definition_location"]) for g in listed] == [
             ("of-the-config", "config"),
@@ -145,6 +150,7 @@ def test_added_read_changed_and_taken_out(admin):
         (body(guardrail="no-such-guardrail"), 400, "no-such-guardrail"),
         (body(guardrail="os.system"), 400, "config file"),
         (body(blocked_words=[{"keyword": 5.5, "action": "SING"}]), 400, "BLOCK"),
+        (body(blocked_wrods=[]), 400, 'litellm_params.blocked_wrods: unknown key. Did you mean "blocked_words"?'),
         (body(blocked_words_file="/etc/passwd"), 400, "config file"),
         (body(categories=[{"category": "x", "category_file": "/etc/passwd"}]), 400, "config file"),
         (body(guardrail="json_schema", mode="post_call", schema_file="/etc/passwd"), 400, "config file"),
@@ -158,6 +164,15 @@ def test_what_cannot_work_is_not_kept(admin, said, expected, why):
         assert why in answer.error["message"]
         assert await status(client) == 200
         assert len((await client.get("/guardrails/list", headers=ADMIN)).json()["guardrails"]) == 1
+
+    admin(main)
+
+
+def test_keys_of_which_nothing_comes_are_told(admin):
+    async def main(client, another):
+        made = await client.post("/guardrails", body(run_in_parallel=True), headers=ADMIN)
+        [told] = made.json()["warnings"]
+        assert told.startswith("litellm_params.run_in_parallel: known, not honoured")
 
     admin(main)
 
@@ -193,7 +208,7 @@ def test_who_may(admin):
 
 def test_no_secret_is_shown_and_none_is_lost_by_sending_it_back(admin):
     async def main(client, another):
-        made = await client.post("/guardrails", body("asking", **ASKING), headers=ADMIN)
+        made = await client.post("/guardrails", ASKING, headers=ADMIN)
         assert made.status == 200, made.body
         shown = await client.get("/guardrails/asking", headers=ADMIN)
         assert CANARY.encode() not in made.body + shown.body
@@ -307,7 +322,7 @@ def test_nothing_lies_open_in_the_database(serving, row, fake_upstream, tmp_path
 
     async def main():
         async with serving(config) as client:
-            assert (await client.post("/guardrails", body("asking", **ASKING), headers=ADMIN)).status == 200
+            assert (await client.post("/guardrails", ASKING, headers=ADMIN)).status == 200
 
     asyncio.run(main())
     with sqlite3.connect(path) as connection:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from tianji_core.api.errors import BadRequestError, ConflictError, NotFoundError
 from tianji_core.config import Loaded
+from tianji_core.config.check import check_keys
+from tianji_core.config.schema import GuardrailParams
 from tianji_core.config.secrets import HIDDEN
 from tianji_core.gateway.guardrails.closed import Closed
 from tianji_core.gateway.stored.changes import RowChanges, object_of
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from tianji_core.gateway.gateway import Gateway
 
 KIND = "guardrail"
+
+
+class Written(NamedTuple):
+    """A guardrail as it is kept now, and what is to be told of its keys."""
+
+    rule: Rule
+    warnings: list[str]
+
+
 LONGEST_NAME = 255
 
 
@@ -35,7 +46,7 @@ class GuardrailChanges(RowChanges):
     family = "guardrails"
     noun = "guardrail"
 
-    async def add(self, body: Mapping[str, Any], by: str | None) -> Rule:
+    async def add(self, body: Mapping[str, Any], by: str | None) -> Written:
         """A new guardrail."""
         name, params, info = _parts(body)
         if name is None or "guardrail" not in params:
@@ -48,9 +59,9 @@ class GuardrailChanges(RowChanges):
             return (*kept.rules, rule)
 
         await self._change(change, name)
-        return rule
+        return Written(rule, _warnings(params))
 
-    async def update(self, key: str, body: Mapping[str, Any], by: str | None, *, whole: bool) -> Rule:
+    async def update(self, key: str, body: Mapping[str, Any], by: str | None, *, whole: bool) -> Written:
         """Members in the place of what a guardrail says now; with `whole` nothing of that stays. A text that is sent
         back as it was shown, hidden, stays what it is."""
         wanted, params, info = _parts(body)
@@ -79,7 +90,7 @@ class GuardrailChanges(RowChanges):
             return tuple(new if rule.id == old.id else rule for rule in kept.rules)
 
         await self._change(change, name)
-        return new
+        return Written(new, _warnings(params))
 
     async def remove(self, key: str) -> Rule:
         """Take one out that no policy names."""
@@ -110,6 +121,13 @@ class GuardrailChanges(RowChanges):
             why = active.guardrail.why
         if why is not None:
             raise BadRequestError(f"The guardrail cannot work: {why}.", param="litellm_params")
+        index = next(i for i, row in enumerate(tried.config.guardrails) if row.guardrail_name == name)
+        place = f"guardrails[{index}]."
+        for problem in tried.loaded.report.problems:
+            if problem.kind == "unknown-key" and problem.key_path.startswith(place):
+                key = problem.key_path.removeprefix(place)
+                hint = f" {problem.hint}" if problem.hint else ""
+                raise BadRequestError(f"{key}: {problem.message}.{hint}", param=key)
 
     def _find(self, kept: Kept, key: str) -> Rule:
         found = next((rule for rule in kept.rules if rule.id == key), None)
@@ -145,6 +163,17 @@ def _parts(body: Mapping[str, Any]) -> tuple[str | None, dict[str, Any], dict[st
         params.setdefault("default_on", given["default_on"])
     info = None if given.get("guardrail_info") is None else object_of(given, "guardrail_info")
     return name, params, info
+
+
+def _warnings(params: Mapping[str, Any]) -> list[str]:
+    """Of which keys nothing comes, in the words of a config's check."""
+    found: list[str] = []
+
+    def warn(_kind: str, path: tuple[str | int, ...], message: str, hint: str | None) -> None:
+        found.append(f"{'.'.join(map(str, path))}: {message}. {hint or ''}".rstrip())
+
+    check_keys(dict(params), warn, GuardrailParams, ("litellm_params",))
+    return found
 
 
 def _unhidden(new: Any, old: Any) -> Any:

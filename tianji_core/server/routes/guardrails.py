@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tianji_core.config.schema import Guardrail as Row
     from tianji_core.config.schema import GuardrailParams
     from tianji_core.gateway.gateway import Gateway
-    from tianji_core.gateway.stored.guardrail_changes import GuardrailChanges
+    from tianji_core.gateway.stored.guardrail_changes import GuardrailChanges, Written
     from tianji_core.server.app import App
 
 
@@ -39,10 +39,10 @@ def routes(app: App) -> list[GuardedRoute]:
         return JSONResponse({"guardrails": [_shown(id, row, _brief(row.litellm_params)) for id, row in rows.items()]})
 
     async def create(request: Request) -> Response:
-        return await told((await changes().add(await body_of(request), who(request))).id)
+        return await written(await changes().add(await body_of(request), who(request)))
 
     async def get(request: Request) -> Response:
-        return await told(request.path_params["guardrail_id"])
+        return JSONResponse(await told(request.path_params["guardrail_id"]))
 
     async def put(request: Request) -> Response:
         return await changed(request, whole=True)
@@ -52,7 +52,7 @@ def routes(app: App) -> list[GuardedRoute]:
 
     async def changed(request: Request, *, whole: bool) -> Response:
         key, body = request.path_params["guardrail_id"], await body_of(request)
-        return await told((await changes().update(key, body, who(request), whole=whole)).id)
+        return await written(await changes().update(key, body, who(request), whole=whole))
 
     async def delete(request: Request) -> Response:
         gone = await changes().remove(request.path_params["guardrail_id"])
@@ -60,7 +60,10 @@ def routes(app: App) -> list[GuardedRoute]:
         message = f"Guardrail {gone.id} deleted successfully"
         return JSONResponse({"message": message, "guardrail_name": gone.name})
 
-    async def told(key: str) -> Response:
+    async def written(found: Written) -> Response:
+        return JSONResponse({**await told(found.rule.id), "warnings": found.warnings})
+
+    async def told(key: str) -> Body:
         """A guardrail as it is in force, found by its id or its name."""
         await app.in_force()
         gateway = app.serving.gateway
@@ -69,7 +72,7 @@ def routes(app: App) -> list[GuardedRoute]:
         if id is None:
             raise NotFoundError(f"There is no guardrail {key!r}.", param="guardrail_id")
         history = next((rule.history for rule in gateway.stored.compiled.guardrails if rule.id == id), _NO_HISTORY)
-        return JSONResponse({**_shown(id, rows[id], _settings(rows[id].litellm_params)), **history})
+        return {**_shown(id, rows[id], _settings(rows[id].litellm_params)), **history}
 
     async def applied(request: Request) -> Response:
         asked = await read_object(request, app.serving.max_request_bytes)
@@ -98,12 +101,12 @@ def routes(app: App) -> list[GuardedRoute]:
             create,
             admin,
             ["POST"],
-            Doc("A new guardrail in the database", "KnownGuardrail", body="NewGuardrail"),
+            Doc("A new guardrail in the database", "WrittenGuardrail", body="NewGuardrail"),
         ),
         route(one, get, admin, doc=reading),
         route(f"{one}/info", get, admin, doc=reading),
-        route(one, put, admin, ["PUT"], Doc("Another guardrail in its place", "KnownGuardrail", body="NewGuardrail")),
-        route(one, patch, admin, ["PATCH"], Doc("A change of a guardrail", "KnownGuardrail", body="GuardrailChange")),
+        route(one, put, admin, ["PUT"], Doc("Another guardrail in its place", "WrittenGuardrail", body="NewGuardrail")),
+        route(one, patch, admin, ["PATCH"], Doc("A change of a guardrail", "WrittenGuardrail", body="GuardrailChange")),
         route(one, delete, admin, ["DELETE"], Doc("A guardrail is taken out of the database", "DeletedGuardrail")),
     ]
 
