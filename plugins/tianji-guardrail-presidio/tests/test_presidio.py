@@ -48,6 +48,7 @@ def answer(text):
     return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}
 
 
+@pytest.mark.timeout(240)  # for as much time as a huge text may take
 class TestMasks(GuardrailConformance):
     benign, attacks, objection = ("Good morning", "Ask me anything"), (MAIL,), "rewrite"
     huge_seconds = 60.0  # most of it is the analyzer's
@@ -60,12 +61,12 @@ class TestMasks(GuardrailConformance):
         settings = PresidioSettings(
             guardrail="presidio",
             presidio_analyzer_api_base=self.url,
-            mode=["pre_call", "post_call"],
             pii_entities_config={"EMAIL_ADDRESS": "MASK"},
+            presidio_analyze_chunk_size_bytes=5000,
             request_timeout=60.0,
         )
         guardrail = Presidio(settings)
-        guardrail.stages = frozenset({"pre_call", "post_call"})  # beside the call it blocks
+        guardrail.stages = frozenset({"pre_call"})  # the other stages are tried without a service
         return guardrail
 
 

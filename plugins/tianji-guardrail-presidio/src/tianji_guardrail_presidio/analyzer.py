@@ -1,16 +1,16 @@
-"""Asking the analyzer: https://microsoft.github.io/presidio/api-docs/api-docs.html"""
+"""Texts to findings: equal ones are looked at once, long ones in parts that overlap."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from tianji_core.transport.json_service import JsonService, ServiceError
+from typing import NamedTuple, Protocol
 
 OVERLAP = 200
 """Characters that parts of a long text share: longer than anything looked for."""
 MOST_AT_ONCE = 8
+_AROUND = " \t\r\n\"'`"
+"""What some of Presidio's patterns take along at either end; masked with the rest it would break JSON and prose."""
 
 
 class Finding(NamedTuple):
@@ -22,12 +22,22 @@ class Finding(NamedTuple):
     score: float
 
 
-class Analyzer:
-    """One analyzer service."""
+class Engine(Protocol):
+    """What finds: Presidio's service, or its engine in this process."""
 
-    def __init__(self, service: JsonService, recognizers: list[Any], longest: int) -> None:
-        self._service = service
-        self._recognizers = recognizers
+    async def analyze(self, text: str, language: str, entities: Sequence[str]) -> list[Finding]:
+        """What is in a text: these entities, or all if none is named. Raises Unreachable, ServiceError."""
+
+    async def aclose(self) -> None:
+        """Give back what was opened."""
+
+
+class Analyzer:
+    """One engine, asked about many texts."""
+
+    def __init__(self, engine: Engine, longest: int) -> None:
+        """`longest`: characters of a text that the engine is given at once, more than OVERLAP."""
+        self._engine = engine
         self._longest = longest
 
     async def find(self, texts: Sequence[str], language: str, entities: Sequence[str]) -> dict[str, list[Finding]]:
@@ -47,28 +57,17 @@ class Analyzer:
         found: list[Finding] = []
         for start in range(0, max(1, len(text) - OVERLAP), step):
             part = text[start : start + self._longest]
-            found += [
-                each._replace(start=each.start + start, end=each.end + start)
-                for each in await self._ask(part, language, entities)
-            ]
-        return found
-
-    async def _ask(self, text: str, language: str, entities: Sequence[str]) -> list[Finding]:
-        asked: dict[str, Any] = {"text": text, "language": language}
-        if entities:
-            asked["entities"] = list(entities)
-        if self._recognizers:
-            asked["ad_hoc_recognizers"] = self._recognizers
-        answer = await self._service.post("/analyze", asked)
-        if not isinstance(answer, list):
-            raise ServiceError("an answer that is no list")
-        try:
-            found = [Finding(int(e["start"]), int(e["end"]), str(e["entity_type"]), float(e["score"])) for e in answer]
-        except (KeyError, TypeError, ValueError):
-            raise ServiceError("a finding without its place") from None
-        if not all(0 <= f.start < f.end <= len(text) for f in found):
-            raise ServiceError("a finding outside of its text")
+            for each in await self._engine.analyze(part, language, entities):
+                first, last = _inner(part, each)
+                if first < last:
+                    found.append(each._replace(start=first + start, end=last + start))
         return found
 
     async def aclose(self) -> None:
-        await self._service.aclose()
+        await self._engine.aclose()
+
+
+def _inner(text: str, found: Finding) -> tuple[int, int]:
+    """Where a finding begins and ends without what stands around it."""
+    inner = text[found.start : found.end]
+    return found.end - len(inner.lstrip(_AROUND)), found.start + len(inner.rstrip(_AROUND))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from tianji_core.api.guardrail import Block, Guardrail, Payload, Stage, Verdict
 from tianji_core.transport.json_service import JsonService
 from tianji_guardrail_presidio.analyzer import Analyzer, Finding
+from tianji_guardrail_presidio.recognizers import recognizers
+from tianji_guardrail_presidio.service import Service
 from tianji_guardrail_presidio.settings import PresidioSettings
 
 _NUMBERS = "numbers"
@@ -23,10 +26,9 @@ class Presidio(Guardrail):
     stages: frozenset[Stage] = frozenset({"pre_call", "during_call", "post_call", "logging_only"})
 
     def __init__(self, settings: PresidioSettings) -> None:
-        """Raises ValueError for an address that cannot be used."""
+        """Raises ValueError for an address, a model, recognizers or entities that cannot be used."""
         self._settings = settings
-        service = JsonService(settings.analyzer, timeout=settings.request_timeout)
-        self._analyzer = Analyzer(service, settings.recognizers(), settings.presidio_analyze_chunk_size_bytes)
+        self._analyzer = _local(settings) if settings.presidio_local else _remote(settings)
         self._asked: frozenset[Stage] = frozenset({settings.mode} if isinstance(settings.mode, str) else settings.mode)
         self._denied = frozenset(settings.presidio_entities_deny_list)
 
@@ -95,6 +97,29 @@ class Presidio(Guardrail):
 
     async def aclose(self) -> None:
         await self._analyzer.aclose()
+
+
+def _remote(settings: PresidioSettings) -> Analyzer:
+    """A service. Raises ValueError for an address that cannot be used."""
+    service = JsonService(settings.analyzer, timeout=settings.request_timeout)
+    return Analyzer(Service(service, _further(settings)), settings.presidio_analyze_chunk_size_bytes)
+
+
+def _local(settings: PresidioSettings) -> Analyzer:
+    """The engine in this process, ready to work. Raises ValueError, also for entities that it would never find."""
+    from tianji_guardrail_presidio.local import LocalEngine  # an extra
+
+    engine = LocalEngine(settings.presidio_language, settings.presidio_spacy_model, _further(settings))
+    unknown = sorted(settings.pii_entities_config.keys() - engine.entities[settings.presidio_language])
+    if unknown:
+        raise ValueError(f"nothing finds {', '.join(unknown)}; what has no form of its own needs presidio_spacy_model")
+    return Analyzer(engine, settings.presidio_analyze_chunk_size_bytes)
+
+
+def _further(settings: PresidioSettings) -> Callable[[str], list[dict[str, Any]]]:
+    """What is looked for beside what Presidio finds by itself, by the language of a text."""
+    of_file = settings.recognizers_of_file()
+    return lambda language: [*of_file, *(recognizers(language) if settings.presidio_more_recognizers else ())]
 
 
 def _apart(findings: Iterable[Finding]) -> list[Finding]:
