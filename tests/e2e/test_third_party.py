@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,9 @@ def post(server: ServerProcess, body: dict[str, object]) -> tuple[int, bytes]:
 
 @pytest.mark.parametrize("plugin", sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")))
 def test_our_own_packages_are_tested_as_an_outsiders_would_be(outside, tmp_path, plugin):
-    """The tests as they are in its sdist, run against its wheel, where beside it only the core's wheel is."""
+    """The tests as they are in its sdist, run against its wheel with its extras, where beside it only the core's is."""
+    project = tomllib.loads((ROOT / "plugins" / plugin / "pyproject.toml").read_text())["project"]
+    extras = ",".join(project.get("optional-dependencies", ()))
     run(sys.executable, "-m", "hatchling", "build", "-d", tmp_path, cwd=ROOT / "plugins" / plugin)
     (wheel,), (sdist,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
     run(sys.executable, "-m", "venv", "--without-pip", "venv", cwd=tmp_path)
@@ -75,7 +78,7 @@ def test_our_own_packages_are_tested_as_an_outsiders_would_be(outside, tmp_path,
     (core,) = outside.glob("venv/lib/*/site-packages")
     (packages / "core.pth").write_text(f"{core}\n")
     pip_command = [python(outside), "-m", "pip", "--python", python(tmp_path), "install", "-q"]
-    run(*pip_command, "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
+    run(*pip_command, "-c", ROOT / "constraints.txt", f"{wheel}[{extras}]", cwd=tmp_path)
     run("tar", "xf", sdist, cwd=tmp_path)
     unpacked = tmp_path / sdist.name.removesuffix(".tar.gz")
     said = run(python(tmp_path), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long", cwd=unpacked)

@@ -28,3 +28,7 @@ def service():
 
     with json_server(says) as found:
         yield found
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timeout(seconds): of pytest-timeout, where that is installed")
