@@ -133,15 +133,28 @@ def replaced(body: Body, texts: Mapping[Path, str]) -> Body:
 
 def strings(value: Any, path: Path = ()) -> Iterator[Text]:
     """Every string in a JSON value, in order, as texts that nobody knows more about; nesting costs no stack."""
-    stack: list[tuple[Any, Path]] = [(value, path)]
+    stack: list[tuple[Any, _Way]] = [(value, None)]
     while stack:
-        item, at = stack.pop()
+        item, way = stack.pop()
         if isinstance(item, str):
-            yield Text(item, "user", "other", at)
+            yield Text(item, "user", "other", _path(path, way))
         elif isinstance(item, list):
-            stack.extend((each, (*at, index)) for index, each in reversed(list(enumerate(item))))
+            stack.extend((each, (way, index)) for index, each in reversed(list(enumerate(item))))
         elif isinstance(item, dict):
-            stack.extend((each, (*at, key)) for key, each in reversed(item.items()))
+            stack.extend((each, (way, key)) for key, each in reversed(item.items()))
+
+
+_Way = tuple[Any, str | int] | None
+"""The way to a value that is looked at: that to what holds it, and the last step. So each step is kept once only, and a
+body of many lists in each other takes no more than its size."""
+
+
+def _path(base: Path, way: _Way) -> Path:
+    steps: list[str | int] = []
+    while way is not None:
+        way, step = way
+        steps.append(step)
+    return (*base, *reversed(steps))
 
 
 def last_name(path: Path) -> str:
@@ -200,16 +213,16 @@ _LABELS = frozenset({"type", "id", "cache_control", "media_type", "mime_type"})
 
 def _content(value: Any, path: Path, role: str, kind: Kind) -> Iterator[Text]:
     """A string, parts, strings among parts, documents; nesting costs no stack."""
-    stack = [(value, path)]
+    stack: list[tuple[Any, _Way]] = [(value, None)]
     while stack:
-        item, at = stack.pop()
+        item, way = stack.pop()
         if isinstance(item, str):
-            yield Text(item, role, kind, at)
+            yield Text(item, role, kind, _path(path, way))
         elif isinstance(item, list):
-            stack.extend((each, (*at, index)) for index, each in reversed(list(enumerate(item))))
+            stack.extend((each, (way, index)) for index, each in reversed(list(enumerate(item))))
         elif isinstance(item, dict) and not _is_media(item.get("type")):
             labels = _LABELS if "type" in item else ()  # a document without one is fields, all of which are read
-            stack.extend((each, (*at, key)) for key, each in reversed(item.items()) if key not in labels)
+            stack.extend((each, (way, key)) for key, each in reversed(item.items()) if key not in labels)
 
 
 def _is_media(kind: Any) -> bool:

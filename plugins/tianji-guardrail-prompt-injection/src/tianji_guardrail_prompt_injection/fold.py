@@ -1,14 +1,15 @@
 """Folding: one plain spelling for what looks the same to a model.
 
 `fold` lower-cases, undoes compatibility forms (fullwidth, mathematical letters), accents, look-alike letters of other
-scripts, invisible characters and the usual digits for letters (1gn0re), and turns punctuation into spaces. `l` and
-`1` both become `i`, for that is where they meet. Linear in the length of the text.
+scripts, invisible characters, escapes (\\u0061, %61, &#97;) and the usual digits for letters (1gn0re), and turns
+punctuation into spaces. `l` and `1` both become `i`, for that is where they meet. Linear in the length of the text.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import unquote
 
 _LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "l": "i"}
 _APOSTROPHES = "'`´‘’ʼ′"
@@ -27,8 +28,6 @@ _INVISIBLE = (
     *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x20E3, *range(0xFE00, 0xFE10), 0xFEFF, *range(0xE0000, 0xE0080),
     *range(0xE0100, 0xE01F0),
 )  # fmt: skip
-_TAGS = re.compile("[\U000e0020-\U000e007e]{2,}")
-"""Unicode's tag characters: invisible copies of ASCII, which models can read."""
 
 
 def _ascii_table() -> dict[int, str | None]:
@@ -59,27 +58,35 @@ def _unicode_table() -> dict[int, str | None]:
 
 
 _UNICODE = _unicode_table()
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 _ESCAPES = {f"\\{letter}": " " for letter in 'nrt"'}
+_UNSPACED = "\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff"
+"""The characters of scripts without spaces: kana and Chinese."""
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_ENTITY = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,5})|([0-9]{1,6}));?")
 
 
 def fold(text: str) -> str:
     """The text in its plain spelling, words parted by spaces."""
     if "\\" in text:
         text = _unescape(text)
+    if "%" in text:
+        text = unquote(text)
+    if "&#" in text:
+        text = _ENTITY.sub(lambda match: chr(int(match[1], 16) if match[1] else int(match[2])), text)
     if text.isascii():
         return text.translate(_ASCII)
     text = text.replace("\ufdfa", " ")  # one character that would become 18
     return unicodedata.normalize("NFKD", text).translate(_UNICODE).lower()
 
 
-def tagged(text: str) -> str:
-    """What is written in tag characters, as plain ASCII; "" if nothing is."""
-    return " ".join("".join(chr(ord(tag) - 0xE0000) for tag in run) for run in _TAGS.findall(text))
+def words_of(folded: str) -> list[str]:
+    """The words of a folded text; in scripts that write no spaces, each character is one."""
+    return folded.split() if folded.isascii() else _WORD.findall(folded)
 
 
 def _unescape(text: str) -> str:
     """JSON inside a string (most tool results): its escapes undone, line ends and quotes as spaces."""
     for escape, plain in _ESCAPES.items():
         text = text.replace(escape, plain)
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return _ESCAPED.sub(lambda match: chr(int(match[1] or match[2], 16)), text)

@@ -13,7 +13,7 @@ from tianji_core.api.guardrail import ALLOW, Asking, Block, Guardrail, Guardrail
 from tianji_core.api.provider import Body
 from tianji_guardrail_prompt_injection.fold import fold
 from tianji_guardrail_prompt_injection.places import foreign_texts
-from tianji_guardrail_prompt_injection.scan import Finding, Scanner
+from tianji_guardrail_prompt_injection.scan import SIMILARITY, Finding, Scanner
 
 REASON = "Rejected message. This is a prompt injection attack."
 FAIL = "not good to go"
@@ -39,6 +39,9 @@ class PromptInjectionSettings(GuardrailSettings):
     )
 
     heuristics_check: bool = Field(True, description="Look for what prompt injections look like")
+    heuristics_similarity_threshold: float = Field(
+        SIMILARITY, gt=0, le=1, description="Share of a known phrase from which on a text resembles it"
+    )
     llm_api_check: bool = Field(False, description="Ask a model of this gateway as well")
     llm_api_name: str | None = Field(None, description="That model")
     llm_api_system_prompt: str = Field(SYSTEM_PROMPT, description="What the model is told to do")
@@ -74,7 +77,9 @@ class PromptInjection(Guardrail):
     stages: frozenset[Stage] = frozenset({"pre_call", "during_call"})
 
     def __init__(self, settings: PromptInjectionSettings) -> None:
-        self._scanner = Scanner(settings.block_phrases, settings.allow_phrases)
+        self._scanner = Scanner(
+            settings.block_phrases, settings.allow_phrases, settings.heuristics_similarity_threshold
+        )
         self._skip = frozenset(settings.skip_roles)
         self._threshold = settings.threshold or _THRESHOLDS[settings.sensitivity]
         self._settings = settings
