@@ -18,6 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from tianji_core.testing.server import free_port
+
 POSTGRES = "postgresql://root@127.0.0.1:5432/test"
 """Where it is unless TIANJI_TEST_DATABASE_URL says otherwise."""
 
@@ -152,8 +154,7 @@ class OwnRedis:
 
     def __init__(self, directory: Path, *options: str, sentinel: str | None = None) -> None:
         self._sentinel = sentinel
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self._directory = directory
         self._options = options

@@ -15,7 +15,6 @@ import importlib
 import json
 import os
 import re
-import socket
 import sys
 import warnings
 from collections.abc import Iterator
@@ -24,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tianji_core.testing.server import free_port
 
 ROOT = Path(__file__).parents[2]
 MEANT = Path(__file__).parent / "ignore.json"
@@ -107,12 +108,6 @@ def levelled(exchange: dict[str, Any]) -> dict[str, Any]:
         for each in exchange["upstream_requests"]
     ]
     return {**exchange, "upstream_requests": sent}
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

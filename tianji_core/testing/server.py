@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -11,8 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
+
+_FIRST_PORT, _PORTS = 20_000, 12_000
+_ports = itertools.count(os.getpid() * 997)
 
 COMMAND = (sys.executable, "-c", "import sys; from tianji_core.cli import main; sys.exit(main())")
 
@@ -90,8 +95,14 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody listens on right now, for a server that is yet to start.
+
+    It is below those that systems give to whoever binds port 0, and each process begins its search elsewhere: until
+    the server listens, nobody else may come to have its port.
+    """
+    for number in _ports:
+        port = _FIRST_PORT + number % _PORTS
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("itertools.count ends")
