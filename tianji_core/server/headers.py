@@ -92,6 +92,7 @@ class HeaderWriter:
         self._version: RawHeader = (name("version"), __version__.encode())
         self._who = (self._model_id, name("model-name"), name("model-api-base"), name("model-group"))
         self._known: dict[tuple[str, str | None, str | None], bytes] = {}
+        self._applied: dict[str, bytes] = {}
 
         version = line("version", __version__.encode())
         opening = (
@@ -125,7 +126,8 @@ class HeaderWriter:
             if call.cost is not None:
                 lines += self._cost_lines(call.cost)
         if call.guardrails:
-            lines += lines_of([(self._guardrails, value_of(",".join(call.guardrails)))])
+            names = ",".join(call.guardrails)
+            lines += self._applied.get(names) or self._remember_applied(names)
         if call.policies is not None and call.policies.policies:
             lines += lines_of(self._of_policies(call.policies))
         if call.cache_hit and call.cache_key is not None:
@@ -164,6 +166,13 @@ class HeaderWriter:
         lines = lines_of([(name, value_of(text)) for name, text in said if text])
         if len(self._known) < _MAX_KNOWN:
             self._known[key] = lines
+        return lines
+
+    def _remember_applied(self, names: str) -> bytes:
+        """The line that says which guardrails have looked."""
+        lines = lines_of([(self._guardrails, value_of(names))])
+        if len(self._applied) < _MAX_KNOWN:
+            self._applied[names] = lines
         return lines
 
     def _of_policies(self, outcome: Outcome) -> list[RawHeader]:

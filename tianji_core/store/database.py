@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +19,10 @@ from tianji_core.store.url import Database
 from tianji_core.store.whole import whole
 
 
+CLOSE_WITHIN = 10.0
+"""Seconds that the end waits for what is still at work on the database."""
+
+
 class Opened:
     """The repositories of one open database."""
 
@@ -30,18 +35,21 @@ class Opened:
         self.rules = Rules(self)
         self.up = True
         """Whether the last statement reached the database."""
+        self._at_work = 0
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read from. Raises StoreUnavailableError when the database is away."""
-        with failures(self):
+        with failures(self), self._working():
             async with self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end. Raises StoreUnavailableError when the database is away."""
-        with failures(self):
+        with failures(self), self._working():
             async with self._writing.begin() as connection:
                 yield connection
 
@@ -56,7 +64,21 @@ class Opened:
         return True
 
     async def aclose(self) -> None:
+        """Close all connections, those in use once they are given back: what is being written is written to its end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._at_rest.wait(), CLOSE_WITHIN)
         await self._engine.dispose()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        self._at_work += 1
+        self._at_rest.clear()
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+            if not self._at_work:
+                self._at_rest.set()
 
 
 def open_database(database: Database) -> Opened:

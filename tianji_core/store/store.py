@@ -45,6 +45,7 @@ class Store:
         self._lock = asyncio.Lock()
         self._failed_at = float("-inf")
         self._users = 0
+        self._closed = False
         self._sweeper: asyncio.Task[None] | None = None
 
     def is_for(self, database: Database | None) -> bool:
@@ -64,6 +65,7 @@ class Store:
     async def start(self) -> None:
         """One more gateway uses this. A database that is away is no reason not to start: it is tried again."""
         self._users += 1
+        self._closed = False
         if self.in_use:
             try:
                 await self.ready()
@@ -71,12 +73,14 @@ class Store:
                 log.error("the database is not available", database=self.database.shown)
 
     async def ready(self) -> Opened:
-        """The open database. Raises StoreUnavailableError."""
+        """The open database. Raises StoreUnavailableError, after the last gateway's end too."""
         if self._opened is not None:
             return self._opened
-        if time.monotonic() - self._failed_at < RETRY_AFTER:
+        if self._closed or time.monotonic() - self._failed_at < RETRY_AFTER:
             raise StoreUnavailableError
         async with self._lock:
+            if self._closed:
+                raise StoreUnavailableError
             if self._opened is None:
                 try:
                     self._opened = await asyncio.to_thread(_open, self.database)
@@ -89,8 +93,12 @@ class Store:
     async def aclose(self) -> None:
         """One gateway fewer uses this; the last one closes it."""
         self._users -= 1
-        if self._users <= 0 and self._opened is not None:
+        if self._users > 0:
+            return
+        self._closed = True
+        async with self._lock:  # somebody may be opening it right now
             opened, self._opened = self._opened, None
+        if opened is not None:
             if self._sweeper is not None:
                 self._sweeper.cancel()
                 with suppress(asyncio.CancelledError):

@@ -115,3 +115,48 @@ def test_what_has_expired_is_swept(tmp_path, monkeypatch):
         await store.aclose()
 
     asyncio.run(main())
+
+
+def test_the_end_waits_for_what_is_being_written(with_store):
+    async def main(opened):
+        at_work = asyncio.Event()
+
+        async def write():
+            async with opened.write() as connection:
+                at_work.set()
+                await asyncio.sleep(0.1)
+                await connection.exec_driver_sql("UPDATE tianji_revision SET number = 7 WHERE family = 'fallbacks'")
+            return True
+
+        writing = asyncio.create_task(write())
+        await at_work.wait()
+        await opened.aclose()
+        assert writing.done()
+        assert await writing
+        assert (await opened.rules.revisions())["fallbacks"] == 7
+
+    with_store(main)
+
+
+@pytest.mark.parametrize("when", ["before", "while", "after"])
+def test_nobody_opens_it_again_after_the_end(tmp_path, when):
+    """Whoever needs it late, however the end and the opening meet: nothing stays open that nobody would close."""
+
+    async def main():
+        store = Store(check_url(f"sqlite:///{tmp_path}/store.db"))
+        await store.start()
+        opening = [asyncio.create_task(store.ready()) for _ in range(2)] if when == "while" else []
+        if when == "before":
+            await store.ready()
+        await asyncio.sleep(0)
+        await store.aclose()
+        await asyncio.gather(*opening, return_exceptions=True)
+        assert store.opened is None
+        with pytest.raises(StoreUnavailableError):
+            await store.ready()
+        assert store.opened is None
+        await store.start()  # as its next user
+        assert await (await store.ready()).ping()
+        await store.aclose()
+
+    asyncio.run(main())
