@@ -18,7 +18,6 @@ from tianji_core.store.store import StoreUnavailableError, log
 from tianji_core.store.url import Database
 from tianji_core.store.whole import whole
 
-
 CLOSE_WITHIN = 10.0
 """Seconds that the end waits for what is still at work on the database."""
 
