@@ -41,6 +41,17 @@ SOURCE = '''
                 return Block("Refused.", answer="I would rather not.")
             return payload.rewritten(places, [re.sub("1234", "****", p.text) for p in places], {"NUMBER": 1})
 
+    class Quick(Words):
+        """The same, and sees at a glance when there is nothing."""
+
+        looks = []
+
+        def glance(self, text):
+            Quick.looks.append(text.decode())
+            if b"odd" in text:
+                raise RuntimeError("what happened")
+            return not re.search(b"bad|1234|say|away", text)
+
     class Remembers(Guardrail):
         """Takes names out before, and puts them back after."""
 
@@ -112,6 +123,7 @@ def ask(serving, row, fake_upstream, config_beside):
         found, words = asyncio.run(main())
         first = getattr(words[0], "_members", words)[0]  # of those that take turns
         run.seen = getattr(type(first), "seen", [])
+        run.looks = getattr(type(first), "looks", [])
         return found[0] if len(found) == 1 else found
 
     return run
@@ -239,6 +251,74 @@ def test_what_a_guardrail_may_see(ask, params, seen):
     ]
     ask([guard(**params)], {"messages": messages}, answer=Answer.chat())
     assert ask.seen[-1][2] == seen
+
+
+# -- at a glance -----------------------------------------------------------------------------------------------------
+
+
+def test_a_glance_is_enough_where_it_finds_nothing(ask):
+    guards = [guard(kind="Quick", mode=["pre_call", "post_call"])]
+    messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hello"}]
+    answer = ask(guards, {"messages": messages}, answer=Answer.chat("good day"))
+    assert answer.status == 200
+    assert answer.headers["x-litellm-applied-guardrails"] == "words"
+    assert ask.looks == ["be brief\nhello", "good day"]
+    assert ask.seen == []
+
+
+@pytest.mark.parametrize("text", ["this is bad", "it is odd, and bad", "bad\n" + "x" * 60_000])
+def test_what_a_glance_does_not_clear_is_checked(ask, text):
+    answer = ask([guard(kind="Quick")], says(text), answer=Answer.chat())
+    assert answer.status == 400
+    assert [seen[1:3] for seen in ask.seen] == [("pre_call", [text])]
+    assert ask.looks == ([text] if len(text) < 50_000 else [])
+
+
+def test_a_glance_that_fails_is_no_verdict(ask):
+    answer = ask([guard(kind="Quick")], says("it is odd"), answer=Answer.chat())
+    assert answer.status == 200
+    assert len(ask.seen) == 1
+
+
+def test_a_glance_is_at_what_the_guardrail_before_has_made_of_it(ask, fake_upstream):
+    guards = [guard("first", kind="Quick"), guard("second", kind="Quick")]
+    ask(guards, says("it is 1234"), answer=Answer.chat())
+    assert ask.looks == ["it is 1234", "it is ****"]
+    assert len(ask.seen) == 1
+    assert json.loads(fake_upstream.requests[-1].body)["messages"][0]["content"] == "it is ****"
+
+
+def test_who_is_given_options_or_may_see_a_part_only_is_asked(ask):
+    given = {"guardrails": [{"words": {"extra_body": {"level": 3}}}]}
+    ask([guard(kind="Quick")], says("hello", **given), answer=Answer.chat())
+    assert (len(ask.seen), ask.looks) == (1, [])
+    ask([guard(kind="Quick", scan_only_tool_results=True)], says("hello"), answer=Answer.chat())
+    assert ask.looks == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_glance_is_at_every_dialect(ask, path, stream):
+    guards = [guard(kind="Quick", mode=["pre_call", "post_call"])]
+    bodies = [{**PATHS[path](text), "stream": stream} for text in ("hello", "a bad one")]
+    answer = Answer.chat_stream("good ", "day") if stream else Answer.chat("good day")
+    good, bad = ask(guards, *bodies, answer=answer, path=path)
+    assert (good.status, bad.status) == (200, 400)
+    assert ask.looks[0] == "hello"
+    assert "good day" in ask.looks[1]
+
+
+def test_a_glance_is_in_the_record(recorded, fake_upstream):
+    fake_upstream.answer(Answer.chat("good day"))
+    before = time.time()
+    _, (record,) = recorded(guard(kind="Quick", mode=["pre_call", "post_call"]), says("hello"))
+    assert [(r.name, r.plugin, r.stage, r.status) for r in record.guardrail_runs] == [
+        ("words", "guards.Quick", "pre_call", "success"),
+        ("words", "guards.Quick", "post_call", "success"),
+    ]
+    assert all(
+        before - 1 < r.started < time.time() and r.duration >= 0 and r.found == {} for r in record.guardrail_runs
+    )
 
 
 # -- failures --------------------------------------------------------------------------------------------------------

@@ -88,17 +88,9 @@ class Payload:
     def places(self) -> list[Text]:
         """The same, with whose they are and where. Those of `unseen` have the path `("unseen", index)`."""
         if not self.seen:
-            self.seen.append(self._all())
+            self.seen.append(all_places(self.request, self.response, self.unseen))
         found = self.seen[0]
         return list(found) if self.wants is None or self.response is not None else self.wants(found)
-
-    def _all(self) -> list[Text]:
-        answers = self.response is not None
-        found = request_places(self.request) if self.response is None else answer_places(self.response)
-        if self.unseen:
-            role = "assistant" if answers else "user"
-            found += (Text(text, role, "other", ("unseen", index)) for index, text in enumerate(self.unseen))
-        return found
 
     def images(self) -> list[str]:
         """The addresses (`https:` or `data:`) of all pictures in the request's messages."""
@@ -113,6 +105,15 @@ class Payload:
             return ALLOW
         body = self.request if self.response is None else self.response
         return Rewrite(replaced(body, {p: t for p, t in changed.items() if p[0] != "unseen"}), found or {})
+
+
+def all_places(request: Body, response: Body | None = None, unseen: Sequence[str] = ()) -> list[Text]:
+    """Every text of an answer, or of a request where there is none yet, and those that pass beside."""
+    found = request_places(request) if response is None else answer_places(response)
+    if unseen:
+        role = "user" if response is None else "assistant"
+        found += (Text(text, role, "other", ("unseen", index)) for index, text in enumerate(unseen))
+    return found
 
 
 class Asking(Protocol):
@@ -159,6 +160,14 @@ class Guardrail(ABC):
 
     def connect(self, gateway: Asking) -> None:
         """Called once, before the first check."""
+
+    def glance(self, text: bytes) -> bool:
+        """Whether there is certainly nothing to object to: then `check` is not asked, which makes most calls cheap.
+
+        `text` is all that `check` would be shown of a request or an answer that is not long: its texts in UTF-8, a line
+        for each. Must not wait for anything. What it raises counts as False. By default nothing is certain.
+        """
+        return False
 
     @abstractmethod
     async def check(self, stage: Stage, payload: Payload) -> Verdict:

@@ -50,6 +50,49 @@ _NO_TEXT = frozenset(
 
 _SAID = frozenset(_PLAIN)
 _KNOWN = _NO_TEXT | _SAID | OWN
+_UNDESCRIBED = (_NO_TEXT | OWN) - {"tools", "functions", "response_format"}
+_PLAIN_MESSAGE = frozenset({"role", "content"})
+
+
+def plain_texts(body: Body) -> list[str] | None:
+    """The texts of a request of the most common form, where each is the content of a message; None for any other one.
+
+    The same as those of `request_places`, for who does not need to know where they stand.
+    """
+    messages = body.get("messages")
+    if not (_UNDESCRIBED.issuperset(body) and isinstance(messages, list)):
+        return None
+    found = []
+    for message in messages:
+        if not (isinstance(message, dict) and _PLAIN_MESSAGE.issuperset(message)):
+            return None
+        content = message.get("content")
+        if not isinstance(content, str):
+            return None
+        found.append(content)
+    return found
+
+
+_PLAIN_ANSWER = frozenset(
+    ("id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint")
+)  # fmt: skip
+
+
+def plain_answer_texts(body: Body) -> list[str] | None:
+    """The same for answers: of chats that say something and call for no tools; None for any other one."""
+    choices = body.get("choices")
+    if not (_PLAIN_ANSWER.issuperset(body) and isinstance(choices, list)):
+        return None
+    found = []
+    for choice in choices:
+        message = choice.get("message") if isinstance(choice, dict) else None
+        if not isinstance(message, dict) or "text" in choice or any(map(message.get, _BESIDE)):
+            return None
+        content = message.get("content")
+        if not isinstance(content, str):
+            return None
+        found.append(content)
+    return found
 
 
 def request_places(body: Body) -> list[Text]:
@@ -98,7 +141,7 @@ def answer_places(body: Body) -> list[Text]:
 
 def has_unreadable(body: Body) -> bool:
     """Whether a request has a prompt or an input in token ids: a text that nobody can read here."""
-    return any(_has_number(body.get(key)) for key in ("prompt", "input"))
+    return ("prompt" in body or "input" in body) and (_has_number(body.get("prompt")) or _has_number(body.get("input")))
 
 
 def images(body: Body) -> list[str]:

@@ -118,7 +118,7 @@ class Call:
     """The prompt's tokens, or more than it can have, where routing has looked."""
     guardrails: list[str] = field(default_factory=list)
     """Those that have looked at it."""
-    guardrail_runs: tuple[GuardrailRun, ...] = ()
+    guardrail_runs: list[GuardrailRun] = field(default_factory=list)
     guardrail_memory: dict[str, dict[str, Any]] | None = None
     """What guardrails keep for themselves until the call is over, by their names."""
     policies: Outcome | None = None

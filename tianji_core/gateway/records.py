@@ -54,7 +54,7 @@ def make_record(
         attempts=tuple(call.attempts),
         fallbacks=call.fallbacks,
         guardrails=tuple(call.guardrails),
-        guardrail_runs=call.guardrail_runs,
+        guardrail_runs=tuple(call.guardrail_runs),
         policies=tuple(call.policies.policies) if call.policies is not None else (),
         traceparent=call.header(b"traceparent"),
         request=_shown(call) if content else None,

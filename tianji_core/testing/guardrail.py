@@ -89,6 +89,14 @@ class GuardrailConformance(Conformance, kit=True):
                 payload = _payload({"messages": messages}, stage, self.attacks[0])
                 assert not isinstance(self._check(stage, payload), Allow), f"not seen in message {position} of 51"
 
+    def test_a_glance_overlooks_no_attack(self) -> None:
+        guardrail, calm = self.guardrail(), self.benign[0]
+        for text in self.attacks:
+            for lines in ([text], [calm, text], [text, calm], [calm, "", text, calm]):
+                assert not guardrail.glance(_lines(lines)), f"at a glance {text[:60]!r} looks like nothing"
+        for text in (calm, *_ODD_TEXTS):
+            assert isinstance(guardrail.glance(_lines([text])), bool)
+
     def test_a_block_says_why_and_its_detail_is_json(self) -> None:
         for stage, payload, _ in self._attacks():
             verdict = self._check(stage, payload)
@@ -175,6 +183,10 @@ class GuardrailConformance(Conformance, kit=True):
 
     def _check(self, stage: Stage, payload: Payload) -> Verdict:
         return asyncio.run(_check_all(self.guardrail(), [(stage, payload)]))[0]
+
+
+def _lines(texts: list[str]) -> bytes:
+    return "\n".join(texts).encode("utf-8", "surrogatepass")
 
 
 async def _check_all(guardrail: Guardrail, work: list[tuple[Stage, Payload]]) -> list[Verdict]:

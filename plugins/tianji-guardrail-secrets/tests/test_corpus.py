@@ -66,8 +66,8 @@ def test_one_look_at_all_texts_overlooks_nothing():
     for number, text in enumerate((*by_form(random).values(), *(text for text, _ in by_name(random).values()))):
         if SCANNER.hide(text)[1]:
             texts = ["Hi", text, "there"] if number % 2 else [text, ""]
-            assert not SCANNER.finds_nothing(texts), text
-    assert SCANNER.finds_nothing(["Hi", "there"])
+            assert not SCANNER.finds_nothing("\n".join(texts).encode()), text
+    assert SCANNER.finds_nothing(b"Hi\nthere")
 
 
 def test_no_rule_is_tied_to_the_ends_of_a_text():

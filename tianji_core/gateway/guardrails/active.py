@@ -55,9 +55,14 @@ class ActiveGuardrail:
 
     always_needed: bool = field(init=False, default=False)
     """Whether it never says that it has nothing to do, so that it need not be asked."""
+    glance: Callable[[bytes], bool] | None = field(init=False, default=None)
+    """Its quick look, if it has one and may see all texts."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "always_needed", type(self.guardrail).needs is Guardrail.needs)
+        kind = type(self.guardrail)
+        object.__setattr__(self, "always_needed", kind.needs is Guardrail.needs)
+        if kind.glance is not Guardrail.glance and self.always_needed and self.wants is None:
+            object.__setattr__(self, "glance", self.guardrail.glance)
 
     @property
     def all_stages(self) -> frozenset[Stage]:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tianji_core.api.callback import CallRecord, GuardrailRun, GuardrailStatus
 from tianji_core.api.errors import GatewayError, GuardrailBlockedError, ServiceUnavailableError
-from tianji_core.api.guardrail import ALLOW, Allow, Asking, Block, Payload, Rewrite, Stage, Text, Unreachable, Verdict
+from tianji_core.api.guardrail import ALLOW, Allow, Asking, Block, Payload, Rewrite, Stage, Unreachable, Verdict
 from tianji_core.api.provider import Binary, Body
 from tianji_core.api.texts import has_unreadable
 from tianji_core.gateway.call import Call
 from tianji_core.gateway.guardrails.active import ActiveGuardrail, StreamMode, Window, balanced
 from tianji_core.gateway.guardrails.at_once import begun_at_once
 from tianji_core.gateway.guardrails.choice import Choice, OfModel, Selected
+from tianji_core.gateway.guardrails.shown import Shown
 from tianji_core.gateway.guardrails.unseen import unseen_texts
 from tianji_core.gateway.reply import Reply, StreamReply
 from tianji_core.telemetry import get_logger
 
 log = get_logger("tianji.guardrails")
 
-Seen = list[list[Text]]
 _NOTHING: Mapping[str, Any] = {}
+_new: Callable[..., GuardrailRun] = tuple.__new__
+"""Makes a named tuple in a third of the time that calling its class takes."""
 
 
 class GuardrailChain:
@@ -66,6 +68,8 @@ class GuardrailChain:
 
     def ask_for(self, call: Call, model: str) -> bool:
         """Have the guardrails that the rows of a model name look at the call; whether any of them is new to it."""
+        if not self._choice.rows_name_some:
+            return False
         names = self._choice.of_rows(model)
         if names <= call.options.guardrails:
             return False
@@ -76,9 +80,12 @@ class GuardrailChain:
         """Those that have something to do with this call's answer."""
         if not self.post_call:
             return ()
+        selected = self.of(call)
+        if selected.post_is_certain:
+            return selected.post
         return tuple(
             each
-            for each in self.of(call).post
+            for each in selected.post
             if each.judges(call.stream)
             and (each.always_needed or each.guardrail.needs("post_call", _payload(each, call)))
         )
@@ -102,14 +109,16 @@ class GuardrailChain:
             return
         _check_readable(call.body)
         unseen = unseen_texts(call.native, call.body) if call.native is not None else ()
-        seen: Seen = []
-        for active in selected.pre:
-            verdict = await self.check(active, "pre_call", _payload(active, call, unseen=unseen, seen=seen), call)
+        shown = Shown(call.body, None, unseen)
+        left = selected.pre
+        while left := left[_cleared(left, "pre_call", shown, call) :]:
+            active, left = left[0], left[1:]
+            verdict = await self.check(active, "pre_call", _payload_of(active, call, shown), call)
             if isinstance(verdict, Rewrite):
                 call.body = verdict.body
                 call.native = None  # what was judged is what goes out
                 call.prompt_tokens = None
-                unseen, seen = (), []
+                shown = Shown(call.body)
 
     async def during(self, call: Call, work: Coroutine[Any, Any, Reply | StreamReply]) -> Reply | StreamReply:
         """Do `work` while the request is judged; a block discards what it brought. Raises GatewayError."""
@@ -139,14 +148,17 @@ class GuardrailChain:
     async def after(self, call: Call, response: Body, native: Any = None) -> Body:
         """Judge the answer; `native` is it in the caller's dialect, or the events of its stream. Returns what may go
         out. Raises GatewayError."""
-        active = self.after_stages(call)
-        unseen = unseen_texts(native, response, answer=True) if native is not None and active else ()
-        seen: Seen = []
-        for each in active:
-            payload = _payload(each, call, response=response, unseen=unseen, seen=seen)
-            verdict = await self.check(each, "post_call", payload, call)
+        left = self.after_stages(call)
+        if not left:
+            return response
+        unseen = unseen_texts(native, response, answer=True) if native is not None else ()
+        shown = Shown(call.body, response, unseen)
+        while left := left[_cleared(left, "post_call", shown, call) :]:
+            active, left = left[0], left[1:]
+            verdict = await self.check(active, "post_call", _payload_of(active, call, shown), call)
             if isinstance(verdict, Rewrite):
-                response, unseen, seen = verdict.body, (), []
+                response = verdict.body
+                shown = Shown(call.body, response)
         return response
 
     async def after_text(self, call: Call, binary: Binary) -> Binary:
@@ -196,7 +208,7 @@ class GuardrailChain:
                     response = _noted(await self.check(active, "logging_only", payload, call), response)
         except GatewayError:
             request = response = None
-        return replace(record, request=request, response=response, guardrail_runs=call.guardrail_runs)
+        return replace(record, request=request, response=response, guardrail_runs=tuple(call.guardrail_runs))
 
     # -- one check -------------------------------------------------------------------------------------------------
 
@@ -210,9 +222,8 @@ class GuardrailChain:
 
         def note(status: GuardrailStatus, error: str | None = None, found: Mapping[str, Any] = _NOTHING) -> None:
             took = time.monotonic() - began
-            call.guardrail_runs += (
-                GuardrailRun(active.name, active.plugin, stage, status, started, took, found, error),
-            )
+            run = GuardrailRun(active.name, active.plugin, stage, status, started, took, found, error)
+            call.guardrail_runs.append(run)
 
         try:
             verdict = await begun_at_once(active.guardrail.check(stage, payload), active.timeout)
@@ -256,16 +267,52 @@ class GuardrailChain:
             await active.guardrail.aclose()
 
 
+def _cleared(guardrails: Sequence[ActiveGuardrail], stage: Stage, shown: Shown, call: Call) -> int:
+    """How many of these, from the first on, see at a glance that there is nothing to object to.
+
+    They are noted as their checks would be.
+    """
+    number = 0
+    text, noted = None, call.guardrails
+    began = time.monotonic()
+    for active in guardrails:
+        if active.glance is None:
+            break
+        if text is None:
+            text = shown.text()
+            if text is None or call.options.guardrail_options:
+                break
+        try:
+            if not active.glance(text):
+                break
+        except Exception:  # its check tells what is wrong
+            break
+        if active.name not in noted:
+            noted.append(active.name)
+        ended = time.monotonic()
+        started = call.started_at + (began - call.started)
+        run = (active.name, active.plugin, stage, "success", started, ended - began, _NOTHING, None)
+        call.guardrail_runs.append(_new(GuardrailRun, run))
+        began = ended
+        number += 1
+    return number
+
+
+def _payload_of(active: ActiveGuardrail, call: Call, shown: Shown) -> Payload:
+    """What this guardrail is shown of what all are shown."""
+    payload = _payload(active, call, shown.request, shown.response, shown.unseen)
+    payload.seen = shown.seen
+    return payload
+
+
 def _payload(
     active: ActiveGuardrail,
     call: Call,
     request: Body | None = None,
     response: Body | None = None,
     unseen: tuple[str, ...] = (),
-    seen: Seen | None = None,
 ) -> Payload:
-    """What this guardrail is shown; without a `request` the call's own. `seen` is the same list for all that are shown
-    the same."""
+    """What this guardrail is shown; without a `request` the call's own."""
     memories = call.guardrail_memory
     if memories is None:
         memories = call.guardrail_memory = {}
@@ -274,8 +321,7 @@ def _payload(
         memory = memories[active.name] = {}
     given = call.options.guardrail_options
     options = given.get(active.name) or given.get("") or _NOTHING if given else _NOTHING
-    shown = call.body if request is None else request
-    return Payload(call, shown, response, options, memory, unseen, active.wants, [] if seen is None else seen)
+    return Payload(call, call.body if request is None else request, response, options, memory, unseen, active.wants)
 
 
 def _check_readable(body: Body) -> None:

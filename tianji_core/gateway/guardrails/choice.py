@@ -25,13 +25,15 @@ OfModel = Callable[[str], frozenset[str]]
 class Selected:
     """The guardrails of a call, by stage, in the order of the config."""
 
-    __slots__ = ("during", "logging", "post", "pre", "stages")
+    __slots__ = ("during", "logging", "post", "post_is_certain", "pre", "stages")
 
     def __init__(self, guardrails: Iterable[tuple[ActiveGuardrail, frozenset[Stage]]]) -> None:
         found = tuple(guardrails)
         self.pre = tuple(each for each, stages in found if "pre_call" in stages)
         self.during = tuple(each for each, stages in found if "during_call" in stages)
         self.post = tuple(each for each, stages in found if "post_call" in stages)
+        self.post_is_certain = all(each.always_needed and each.scope == "both" for each in self.post)
+        """Whether all of `post` look at every answer."""
         self.logging = tuple(each for each, stages in found if "logging_only" in stages)
         self.stages = frozenset[Stage]().union(*(stages for _, stages in found))
 
@@ -49,6 +51,7 @@ class Choice:
         """`of_model` is None where no row names any."""
         self._all = tuple(guardrails)
         self._of_model = of_model
+        self.rows_name_some = of_model is not None
         self.names = frozenset(each.name for each in guardrails)
         self._tags = frozenset(tag for each in guardrails for tag in each.tagged)
         self._memo: dict[object, Selected] = {}
@@ -86,8 +89,7 @@ class Choice:
         names = call.options.guardrails
         if call.principal.metadata:
             names |= of_key(call.principal.metadata)
-        unknown = names - self.names
-        if unknown:
+        if names and (unknown := names - self.names):
             raise BadRequestError(f"There is no guardrail {sorted(unknown)[0]!r}.", param="guardrails")
 
     def _switched_off(self, metadata: Mapping[str, Any]) -> frozenset[str]:

@@ -65,11 +65,9 @@ class Filter:
             raise ValueError("there are too many patterns and words")
         self._canary = canary
 
-    def finds_nothing(self, texts: Sequence[str]) -> bool:
-        """Whether none of the texts has a hit, by one look at all of them; False says that one of them may."""
-        if not self._joins:
-            return False
-        return self._all.Match("\n".join(texts).encode("utf-8", "surrogatepass")) is None
+    def finds_nothing(self, lines: bytes) -> bool:
+        """Whether no line has a hit, by one look at all of them; False says that one may have."""
+        return self._joins and self._all.Match(lines) is None
 
     def hits(self, text: str, only_blocks: bool = False) -> list[Hit]:
         """Everything that is found, by its place; only the first hit of each rule that blocks, since one is enough.

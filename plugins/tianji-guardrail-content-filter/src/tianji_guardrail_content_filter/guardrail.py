@@ -23,6 +23,10 @@ class ContentFilter(Guardrail):
         """Raises ValueError for a file that cannot be used, and for a filter of nothing."""
         self._filter = Filter(rules(settings))
 
+    def glance(self, text: bytes) -> bool:
+        """Whether nothing is found in any of the lines."""
+        return self._filter.finds_nothing(text)
+
     async def check(self, stage: Stage, payload: Payload) -> Verdict:
         """Allow, Rewrite with tags in place of what is masked, or Block naming the pattern, category or listed word."""
         places = payload.places()
@@ -42,7 +46,5 @@ class ContentFilter(Guardrail):
         return payload.rewritten(places, [masked(t, hits) for t, hits in zip(texts, found, strict=True)], counts)
 
     def _hits(self, texts: list[str], only_blocks: bool) -> list[list[Hit]]:
-        """The hits in each text; an empty list if there are none."""
-        if self._filter.finds_nothing(texts):
-            return []
+        """The hits in each text."""
         return [self._filter.hits(text, only_blocks) for text in texts]

@@ -27,6 +27,10 @@ class HideSecrets(Guardrail):
         self._scanner = _standard_scanner() if rules is standard() else _scanner(rules)
         self._blocks = settings.on_secret == "block"  # noqa: S105 - no secret
 
+    def glance(self, text: bytes) -> bool:
+        """Whether no line has a credential in it."""
+        return self._scanner.finds_nothing(text)
+
     async def check(self, stage: Stage, payload: Payload) -> Verdict:
         """Allow, Rewrite with `[REDACTED]` in place of credentials, or Block with their kinds."""
         places = payload.places()
@@ -35,8 +39,6 @@ class HideSecrets(Guardrail):
             found = self._hide(texts)
         else:
             found = await asyncio.to_thread(self._hide, texts)
-        if not found:
-            return ALLOW
         kinds = Counter(kind for _, each in found for kind in each)
         if not kinds:
             return ALLOW
@@ -45,9 +47,7 @@ class HideSecrets(Guardrail):
         return payload.rewritten(places, [text for text, _ in found], kinds)
 
     def _hide(self, texts: list[str]) -> list[tuple[str, list[str]]]:
-        """Each text without credentials and their kinds; an empty list if there are none in any."""
-        if self._scanner.finds_nothing(texts):
-            return []
+        """Each text without credentials, and their kinds."""
         return [self._scanner.hide(text) for text in texts]
 
 
