@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 
 import pytest
 
 from tianji_core.testing import Answer, FakeUpstream
+from tianji_core.testing.routing_scenes import within_a_minute
 
 
 class Vendors(dict):
@@ -50,16 +50,6 @@ def used(tokens):
     body = json.loads(Answer.chat().body)
     body["usage"] = {"prompt_tokens": tokens - 1, "completion_tokens": 1, "total_tokens": tokens}
     return Answer.json(body)
-
-
-def in_one_minute(run):
-    """What `run` returns; once more if a minute of UTC began meanwhile."""
-    for _ in range(2):
-        before = int(time.time()) // 60
-        found = run()
-        if int(time.time()) // 60 == before:
-            break
-    return found
 
 
 async def several(client, times, **body):
@@ -142,7 +132,7 @@ def test_tokens_are_counted(vendors, strategy):
         return vendors.counts()
 
     answers = {"large": used(1000), "small": used(10)}
-    assert in_one_minute(lambda: vendors(main, answers, strategy)) == {"large": 1, "small": 19}
+    assert within_a_minute(lambda: vendors(main, answers, strategy)) == {"large": 1, "small": 19}
 
 
 def test_a_burst_is_spread_before_tokens_are_known(vendors):
@@ -152,7 +142,7 @@ def test_a_burst_is_spread_before_tokens_are_known(vendors):
         return vendors.counts()
 
     answer = used(10).but(delay=0.1)
-    counts = in_one_minute(lambda: vendors(main, {"a": answer, "b": answer}, "usage-based-routing-v2"))
+    counts = within_a_minute(lambda: vendors(main, {"a": answer, "b": answer}, "usage-based-routing-v2"))
     assert counts == {"a": 10, "b": 10}
 
 
@@ -168,7 +158,7 @@ def test_limits_hold_and_then_callers_are_told(vendors, strategy):
         rows = {"a": {"rpm": 2}, "b": {"tpm": 30}}
         return vendors(main, {"a": used(5), "b": used(10)}, strategy, rows=rows)
 
-    statuses, last, counts = in_one_minute(run)
+    statuses, last, counts = within_a_minute(run)
     assert statuses == [200] * 5 + [429] * 3
     assert counts == {"a": 2, "b": 3}
     assert 0 < float(last.headers["retry-after"]) <= 60
@@ -188,7 +178,7 @@ def test_limits_may_stand_beside_litellm_params(serving, row, fake_upstream):
         async with serving(config) as client:
             return await several(client, 3)
 
-    assert in_one_minute(lambda: asyncio.run(main())) == [200, 200, 429]
+    assert within_a_minute(lambda: asyncio.run(main())) == [200, 200, 429]
 
 
 @pytest.mark.parametrize("strategy", ["simple-shuffle", "least-busy"])
