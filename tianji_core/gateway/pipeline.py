@@ -85,9 +85,9 @@ class Pipeline:
             if self.policies.current is not None or call.options.policies:
                 self.policies.apply(call, self.models)
             if self.guardrails.all or call.options.guardrails:
-                self.guardrails.ask_for(call, call.routed or call.model)
-                self.guardrails.check_names(call)
-                await self.guardrails.before(call)
+                judging = self.guardrails.admit(call)
+                if judging is not None:
+                    await judging
             if call.kept is not None:
                 await call.kept.find(call)
             if self.cache is None:

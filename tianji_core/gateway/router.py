@@ -116,7 +116,9 @@ class Router:
                     call.native = None
                     call.prompt_tokens = None
                 tries.policies.shape(call)
-                await tries.guardrails.before(call)
+                judging = tries.guardrails.before(call)
+                if judging is not None:
+                    await judging
                 further = self._try_group(call, turn.model, tries, asked, tried)
                 return await tries.guardrails.during(call, further)
             except GuardrailBlockedError:

@@ -102,16 +102,28 @@ class GuardrailChain:
 
     # -- the stages ------------------------------------------------------------------------------------------------
 
-    async def before(self, call: Call) -> None:
-        """Judge the request; a rewrite takes its place. Raises GatewayError."""
+    def admit(self, call: Call) -> Coroutine[Any, Any, None] | None:
+        """Find out what looks at a call that has just come, and let it: as `before`. Raises GatewayError."""
+        self.ask_for(call, call.routed or call.model)
+        if call.options.guardrails or call.principal.metadata:
+            self.check_names(call)
+        return self.before(call)
+
+    def before(self, call: Call) -> Coroutine[Any, Any, None] | None:
+        """Judge the request; a rewrite takes its place. Raises GatewayError, as does what it gives, which is to be
+        awaited; None where one look was enough."""
         selected = self.of(call)
         if not (selected.pre or selected.during):
-            return
+            return None
         _check_readable(call.body)
         unseen = unseen_texts(call.native, call.body) if call.native is not None else ()
         shown = Shown(call.body, None, unseen)
-        left = selected.pre
-        while left := left[_cleared(left, "pre_call", shown, call) :]:
+        cleared = _cleared(selected.pre, "pre_call", shown, call)
+        return None if cleared == len(selected.pre) else self._before(call, selected.pre[cleared:], shown)
+
+    async def _before(self, call: Call, left: Sequence[ActiveGuardrail], shown: Shown) -> None:
+        """Judge the request by these."""
+        while left:
             active, left = left[0], left[1:]
             verdict = await self.check(active, "pre_call", _payload_of(active, call, shown), call)
             if isinstance(verdict, Rewrite):
@@ -119,6 +131,7 @@ class GuardrailChain:
                 call.native = None  # what was judged is what goes out
                 call.prompt_tokens = None
                 shown = Shown(call.body)
+            left = left[_cleared(left, "pre_call", shown, call) :]
 
     async def during(self, call: Call, work: Coroutine[Any, Any, Reply | StreamReply]) -> Reply | StreamReply:
         """Do `work` while the request is judged; a block discards what it brought. Raises GatewayError."""
