@@ -10,6 +10,7 @@ from real_servers import OwnRedis, has_redis_server
 
 from tianji_core.state import Limit, RedisAddressError, redis_address
 from tianji_core.state.redis_state import RedisState
+from tianji_core.testing.server import free_port
 
 
 def test_a_url():
@@ -90,7 +91,8 @@ def test_a_cluster(tmp_path):
     import redis
 
     has_redis_server()
-    server = OwnRedis(tmp_path, "--cluster-enabled", "yes")
+    # By itself it takes the port 10,000 above its own for other members, which somebody may have.
+    server = OwnRedis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     server.start()
     try:
         with redis.Redis(port=server.port) as client:
