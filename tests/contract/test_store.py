@@ -56,6 +56,20 @@ def test_a_reload_keeps_an_open_database(serving, tmp_path, config_beside):
     asyncio.run(main())
 
 
+def test_a_gateway_that_cannot_start_leaves_the_database_to_the_one_before(tmp_path, config_beside):
+    config = config_beside({"general_settings": {"database_url": f"sqlite:///{tmp_path}/t.db"}})
+
+    async def main():
+        async with Gateway.from_config(config) as first:
+            second = Gateway.from_config(config, predecessor=first)
+            assert second.store is first.store
+            await second.aclose()  # which is what becomes of it where something fails before the store's turn
+            assert await (await first.store.ready()).ping()
+        assert first.store.opened is None
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [("mysql://u:hush@h/n", "begins with mysql:"), ("sqlite://t.db", "three slashes")],

@@ -93,6 +93,7 @@ class Gateway:
         self.pipeline = pipeline
         self.auth_backends = auth_backends
         self.store = store if store is not None else Store()
+        self._holds_store = False
         self.state = state if state is not None else MemoryState()
         """What this replica shares with the others."""
         self.vendors: VendorRows = {}
@@ -236,6 +237,7 @@ class Gateway:
         if self.pipeline.cache is not None:
             await self.pipeline.cache.start()
         self.pipeline.callbacks.start()
+        self._holds_store = True
         await self.store.start()
         await self.following.start()
         self.health.start()
@@ -300,7 +302,8 @@ class Gateway:
         for transport in self.transports:
             await transport.aclose()
         await self._stack.aclose()
-        await self.store.aclose()
+        if self._holds_store or not self.store.is_held:  # the gateway before goes on with it if this one cannot start
+            await self.store.aclose()
         if self.pipeline.cache is not None:
             await self.pipeline.cache.aclose()
         await self.state.aclose()

@@ -62,6 +62,11 @@ class Store:
         """Whether there is a database: somebody has named one, or it was made once a call needed it."""
         return self._opened is not None or self.configured or self._exists()
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a gateway uses this."""
+        return self._users > 0
+
     async def start(self) -> None:
         """One more gateway uses this. A database that is away is no reason not to start: it is tried again."""
         self._users += 1

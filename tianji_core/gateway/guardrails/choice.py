@@ -89,7 +89,7 @@ class Choice:
         names = call.options.guardrails
         if call.principal.metadata:
             names |= of_key(call.principal.metadata)
-        if names and (unknown := names - self.names):
+        if unknown := names - self.names:
             raise BadRequestError(f"There is no guardrail {sorted(unknown)[0]!r}.", param="guardrails")
 
     def _switched_off(self, metadata: Mapping[str, Any]) -> frozenset[str]:
