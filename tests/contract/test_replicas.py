@@ -17,8 +17,9 @@ MESSAGES = [{"role": "user", "content": "Hi"}]
 
 
 @pytest.fixture
-def replicas(redis_url, fake_upstream):
+def replicas(redis_url, fake_upstream, monkeypatch):
     """Run a function with some gateways of one config, which share a Redis. Rows are `(id, params)`."""
+    monkeypatch.setenv("TIANJI_REDIS_TIMEOUT", "2")  # so that no replica goes on alone on a busy machine
 
     def run(function, rows, *, count=2, shared=True, **config):
         mark = uuid.uuid4().hex
